@@ -1,0 +1,73 @@
+// Package recent shares looks at connections among the reports about them.
+//
+// To ask the kernel is most of what a report costs, and not only to the one who
+// asks: it takes the lock of the socket, and whoever wants to send waits for it.
+// With one look in ten milliseconds a busy connection carries up to two percent
+// more RPCs than with one in each.
+package recent
+
+import (
+	"net"
+	"time"
+
+	"github.com/multipath-go/mptcp"
+	"github.com/multipath-go/mptcp/internal/conntable"
+)
+
+// Fresh is how old the status in a report may be.
+const Fresh = 10 * time.Millisecond
+
+var epoch = time.Now()
+
+// Now is the time by the monotonic clock alone, which costs half of what
+// [time.Now] does.
+func Now() time.Duration { return time.Since(epoch) }
+
+// A look is what was seen of a connection, and when.
+type look struct {
+	at     time.Duration
+	status mptcp.Status
+}
+
+// AtEnd is [mptcp.InspectAddrs] at the end of what is reported, except that the
+// answer may be one that it gave less than [Fresh] ago, if exact is not set. What is
+// no confirmed Multipath TCP is looked at each time: it is about to change, or costs
+// nothing.
+func AtEnd(local, remote net.Addr, now time.Duration, exact bool) (mptcp.Status, error) {
+	if exact {
+		return mptcp.InspectAddrs(local, remote)
+	}
+	s, e := find(local, now)
+	if s != nil {
+		return *s, nil
+	}
+	status, err := mptcp.InspectAddrs(local, remote)
+	if e != nil && err == nil && status.State == mptcp.Multipath && status.Confirmed {
+		e.Recent.Store(&look{now, status})
+	}
+	return status, err
+}
+
+// Before is AtEnd before the end, which is left to be looked at anew.
+func Before(local net.Addr, now time.Duration) (mptcp.Status, error) {
+	if s, _ := find(local, now); s != nil {
+		return *s, nil
+	}
+	return mptcp.InspectAddr(local)
+}
+
+// find returns the status if there is a recent one, and where to keep one.
+func find(local net.Addr, now time.Duration) (*mptcp.Status, *conntable.Entry) {
+	addr, ok := local.(*net.TCPAddr)
+	if !ok || addr == nil {
+		return nil, nil
+	}
+	e := conntable.ByLocal(addr)
+	if e == nil || e.Final.Load() != 0 || e.Ended.Load() != 0 {
+		return nil, nil // not ours, or known to be different now
+	}
+	if l, ok := e.Recent.Load().(*look); ok && now-l.at < Fresh {
+		return &l.status, e
+	}
+	return nil, e
+}
