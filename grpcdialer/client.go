@@ -1,0 +1,106 @@
+package grpcdialer
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
+
+	"github.com/multipath-go/mptcp"
+	"github.com/multipath-go/mptcp/internal/recent"
+)
+
+// Status returns a call option that fills s when the call ends, as grpc.Peer
+// does: when a unary call has returned, or when a stream has ended. It is the
+// status of the connection of the last attempt, and zero if there was none or
+// if its status could not be read; a [Reporter] is told why.
+//
+// It needs the client interceptors of this package, which [DialOptions] brings
+// along; without them s is left alone.
+func Status(s *mptcp.Status) grpc.CallOption { return statusOption{s: s} }
+
+type statusOption struct {
+	grpc.EmptyCallOption
+	s *mptcp.Status
+}
+
+func isStatusOption(o grpc.CallOption) bool {
+	_, ok := o.(statusOption)
+	return ok
+}
+
+// UnaryClientInterceptor returns an interceptor that calls r at the end of each
+// RPC and fills what [Status] asks for. If r is nil it only does the latter.
+//
+// [DialOptions] installs it. It costs one allocation per RPC that is reported
+// or asked about, or two if it has many options of its own, and one in ten
+// milliseconds for each connection.
+func UnaryClientInterceptor(r Reporter) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		if r == nil && !slices.ContainsFunc(opts, isStatusOption) {
+			return invoker(ctx, method, req, reply, cc, opts...)
+		}
+		start := recent.Now()
+		p := new(peerOption)
+		err := invoker(ctx, method, req, reply, cc, p.after(opts)...)
+		finish(ctx, r, opts, &p.peer, start, &Report{Method: method, Err: err})
+		return err
+	}
+}
+
+// StreamClientInterceptor is [UnaryClientInterceptor] for streams. It does not
+// wrap the stream.
+func StreamClientInterceptor(r Reporter) grpc.StreamClientInterceptor {
+	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		if r == nil && !slices.ContainsFunc(opts, isStatusOption) {
+			return streamer(ctx, desc, cc, method, opts...)
+		}
+		// gRPC fills the peer before it calls the OnFinish functions, since
+		// v1.78, and calls those without locks held. To ask the stream for its
+		// context instead would commit it to the attempt that is under way.
+		p := new(peerOption)
+		start := recent.Now()
+		var done atomic.Bool // should OnFinish be called twice, or not at all
+		end := func(err error) {
+			if done.CompareAndSwap(false, true) {
+				finish(ctx, r, opts, &p.peer, start, &Report{Method: method, Stream: true, Err: err})
+			}
+		}
+		stream, err := streamer(ctx, desc, cc, method, p.after(opts, grpc.OnFinish(end))...)
+		if err != nil {
+			end(err) // another interceptor may have failed before gRPC began
+		}
+		return stream, err
+	}
+}
+
+// A peerOption asks gRPC for the peer, and has room for a call's own options, to
+// save allocations.
+type peerOption struct {
+	peer peer.Peer
+	all  [5]grpc.CallOption
+}
+
+// after returns opts, the option, and more behind them. Whoever appends to it, and
+// perhaps several at a time, gets a copy.
+func (p *peerOption) after(opts []grpc.CallOption, more ...grpc.CallOption) []grpc.CallOption {
+	return slices.Clip(append(append(append(p.all[:0], opts...), grpc.Peer(&p.peer)), more...))
+}
+
+// finish completes report with the status of the connection to p and hands it
+// to whoever wants it.
+func finish(ctx context.Context, r Reporter, opts []grpc.CallOption, p *peer.Peer, start time.Duration, report *Report) {
+	report.Side = Client
+	report.look(p, start, slices.ContainsFunc(opts, isStatusOption))
+	for _, o := range opts {
+		if o, ok := o.(statusOption); ok {
+			*o.s = report.Status
+		}
+	}
+	if r != nil {
+		r(ctx, *report)
+	}
+}
