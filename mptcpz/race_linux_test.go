@@ -1,0 +1,5 @@
+//go:build race
+
+package mptcpz
+
+const raceEnabled = true
