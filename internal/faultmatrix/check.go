@@ -1,0 +1,102 @@
+package faultmatrix
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/multipath-go/mptcp"
+)
+
+// Check compares the result with what is expected, and returns a line for each
+// difference.
+func (r *Result) Check() []string {
+	return slices.Concat(r.Broken, r.checkSeen(), r.checkTimes(), r.checkMoves())
+}
+
+// noise says whether what differs may be the machine's doing, which can be too
+// slow, but neither too fast nor wrong.
+func (r *Result) noise() bool {
+	if r.Fault.Race {
+		return len(r.Check()) > 0
+	}
+	return len(r.checkTimes()) > 0 && len(r.Check()) == len(r.checkTimes())
+}
+
+// differences collects the lines of Check.
+type differences []string
+
+func (d *differences) add(what string, got, want any) {
+	*d = append(*d, fmt.Sprintf("%s: %v, want %v", what, got, want))
+}
+
+// checkSeen compares what the ends saw, and the fates of RPCs.
+func (r *Result) checkSeen() (d differences) {
+	w := r.want()
+	mid := r.Fault.Mid != nil
+	if want := trace(w.Client, mid); r.Client != want {
+		d.add("client", r.Client, want)
+	}
+	if want := trace(w.Server, mid); r.Server != want {
+		d.add("server", r.Server, want)
+	}
+	if r.Stack == Ours && r.DialErr != nil {
+		d.add("dial", r.DialErr, "a connection, as TCP would make")
+	}
+	if want := r.Fault.TwoPaths && !r.Fault.OneSubflow; r.Joined != want {
+		d.add("second path in use", r.Joined, want)
+	}
+	if !r.First.is(w.First) {
+		d.add("first RPC", r.First, w.First)
+	}
+	if r.First.Completed() && !r.Stream.is(w.Stream) {
+		d.add("stream", r.Stream, w.Stream)
+	}
+	if !r.Again.is(w.Again) {
+		d.add("RPC after the fault", r.Again, w.Again)
+	}
+	return d
+}
+
+// checkTimes compares times with what they may be.
+func (r *Result) checkTimes() (d differences) {
+	w := r.want()
+	if most := cmp.Or(w.Dial, time.Second); r.DialTime > most {
+		d.add("dial", r.DialTime, fmt.Sprint("at most ", most))
+	}
+	if most := cmp.Or(w.Stall, 4*time.Second); r.Stream.Completed() && r.Stall > most {
+		d.add("stall", r.Stall, fmt.Sprint("at most ", most))
+	}
+	return d
+}
+
+// checkMoves compares the counters that moved with those that are to, no more
+// and no fewer.
+func (r *Result) checkMoves() (d differences) {
+	client, server := r.moves()
+	for _, side := range []struct {
+		name string
+		got  mptcp.Counters
+		want []string
+	}{{"client", r.ClientMoved, client}, {"server", r.ServerMoved, server}} {
+		got := moved(side.got, side.want)
+		for _, name := range missing(side.want, got) {
+			if _, ok := r.Kernel[name]; ok {
+				d.add(side.name+"'s counter "+name, "has not moved", "has moved")
+			} else {
+				d.add(side.name+"'s counter "+name, "not in this kernel", "has moved")
+			}
+		}
+		for _, name := range missing(got, side.want) {
+			d.add(side.name+"'s counter "+name, "has moved", "has not moved")
+		}
+	}
+	return d
+}
+
+// is says whether the fate is the one wanted, or one of several.
+func (f Fate) is(want string) bool {
+	return slices.Contains(strings.Split(cmp.Or(want, string(OK)), or), string(f))
+}
