@@ -16,13 +16,6 @@ import (
 func expected(c Cell) *Result {
 	w := c.want()
 	client, server := c.moves()
-	count := func(names []string) mptcp.Counters {
-		m := make(mptcp.Counters)
-		for _, name := range names {
-			m[name] = 1
-		}
-		return m
-	}
 	fate := func(want string) Fate {
 		first, _, _ := strings.Cut(cmp.Or(want, string(OK)), or)
 		return Fate(first)
@@ -196,6 +189,28 @@ func TestCheck(t *testing.T) {
 		}
 		if times := what == "dial: " || what == "stall: "; r.noise() != times {
 			t.Errorf("%q: noise %v", what, r.noise())
+		}
+	}
+}
+
+// TestCheckEitherEnd checks that the counters of a fault in both directions may
+// have moved on either end, but not on none, and that the document says the same
+// of both.
+func TestCheckEitherEnd(t *testing.T) {
+	cell := Cell{&Faults[slices.IndexFunc(Faults, func(f Fault) bool { return f.Name == "option stripped from first path" })], IPv6, Std}
+	right := expected(cell)
+	for _, c := range []struct {
+		client, server uint64
+		wrong          int
+	}{{0, 1, 0}, {1, 0, 0}, {0, 0, 1}, {1, 1, 1}} {
+		r := expected(cell)
+		r.Kernel = mptcp.Counters{"MPRstTx": 0}
+		r.ClientMoved["MPRstTx"], r.ServerMoved["MPRstTx"] = c.client, c.server
+		if lines := r.Check(); len(lines) != c.wrong {
+			t.Errorf("%d resets by the client, %d by the server: %q", c.client, c.server, lines)
+		}
+		if c.wrong == 0 && !alike(r, right) {
+			t.Errorf("%d resets by the client, %d by the server: shown as %q, want %q", c.client, c.server, r.moved(), right.moved())
 		}
 	}
 }

@@ -69,6 +69,10 @@ type Want struct {
 	// that do not move. Any other counter must stand still, but for those that
 	// depend on the timing.
 	ClientMoves, ServerMoves string
+
+	// Or the two the other way round: the fault is in both directions, and who
+	// meets it is the end to which the other one sends first.
+	EitherEnd bool
 }
 
 // std returns what is expected of package net: what other says, and where it
@@ -83,6 +87,7 @@ func (w Want) std(other Want) Want {
 	w.Stall = cmp.Or(other.Stall, w.Stall)
 	w.ClientMoves = cmp.Or(other.ClientMoves, w.ClientMoves)
 	w.ServerMoves = cmp.Or(other.ServerMoves, w.ServerMoves)
+	w.EitherEnd = other.EitherEnd || w.EitherEnd
 	return w
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/multipath-go/mptcp"
 )
 
 // A row of the document: what the dialer and the listener of this module did
@@ -64,14 +66,27 @@ func (r *Result) fates() [3]string {
 }
 
 // moved says in what the counters of client and server that moved differ from
-// those that move if nothing is wrong.
+// those that move if nothing is wrong. Where the ends may be the other way
+// round, they are shown as they are expected.
 func (r *Result) moved() [2]string {
 	client, server := r.moves()
+	if r.turned() {
+		r = &Result{Cell: r.Cell, ClientMoved: count(client), ServerMoved: count(server)}
+	}
 	baseClient, baseServer := r.Fault.base()
 	return [2]string{
 		showMoves(moved(r.ClientMoved, client), baseClient),
 		showMoves(moved(r.ServerMoved, server), baseServer),
 	}
+}
+
+// count returns counters of which each has moved once.
+func count(names []string) mptcp.Counters {
+	m := make(mptcp.Counters)
+	for _, name := range names {
+		m[name] = 1
+	}
+	return m
 }
 
 // dial shows how long the dial took, the longest of several.
