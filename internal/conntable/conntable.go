@@ -78,7 +78,13 @@ const shardCount = 32 // a power of two
 type shard[K comparable] struct {
 	sync.RWMutex
 	m map[K]*Entry
-	_ [32]byte // keep neighbours off the cache line
+
+	// found is an entry of m that was looked up, or nil. The busiest one is
+	// there nearly always, and the lock, which processors would pass to and
+	// fro, is not needed. It is set and cleared with the lock held.
+	found atomic.Pointer[Entry]
+
+	_ [24]byte // keep neighbours off the cache line
 }
 
 var (
@@ -160,6 +166,7 @@ func drop(e *Entry) {
 	l := localShard(e.Local)
 	l.Lock()
 	delete(l.m, e.Local)
+	l.found.CompareAndSwap(e, nil)
 	l.Unlock()
 
 	t := &byTuple[e.tuple%shardCount]
@@ -185,9 +192,15 @@ func drop(e *Entry) {
 // ByLocal returns the connection whose LocalAddr method returned local, or nil.
 func ByLocal(local *net.TCPAddr) *Entry {
 	s := localShard(local)
+	if e := s.found.Load(); e != nil && e.Local == local {
+		return e
+	}
 	s.RLock()
+	defer s.RUnlock()
 	e := s.m[local]
-	s.RUnlock()
+	if e != nil {
+		s.found.Store(e)
+	}
 	return e
 }
 

@@ -169,6 +169,40 @@ func TestConcurrent(t *testing.T) {
 	settle(t, 0)
 }
 
+// TestFound checks that what a shard has found last does not outlive its entry,
+// and is not taken for another.
+func TestFound(t *testing.T) {
+	settle(t, 0)
+	var entries []*Entry
+	var conns []*net.TCPConn
+	for range 2 * shardCount {
+		client, server := pair(t)
+		defer client.Close()
+		defer server.Close()
+		conns = append(conns, client)
+		entries = append(entries, Add(client, &Entry{}))
+	}
+	for range 2 {
+		for _, e := range entries {
+			if ByLocal(e.Local) != e || ByLocal(e.Local) != e {
+				t.Fatal("not found by local address")
+			}
+		}
+	}
+	for _, e := range entries {
+		found := ByLocal(e.Local)
+		if drop(e); found != e || ByLocal(e.Local) != nil {
+			t.Error("found after it was removed")
+		}
+	}
+	for i := range byLocal {
+		if byLocal[i].found.Load() != nil {
+			t.Error("an entry outlives its connection")
+		}
+	}
+	runtime.KeepAlive(conns)
+}
+
 func BenchmarkLookup(b *testing.B) {
 	var keep []*net.TCPConn
 	for range 500 {
@@ -183,6 +217,14 @@ func BenchmarkLookup(b *testing.B) {
 		for b.Loop() {
 			ByLocal(local)
 		}
+	})
+	b.Run("local, in parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				ByLocal(local)
+			}
+		})
 	})
 	l, r := local.AddrPort(), keep[77].RemoteAddr().(*net.TCPAddr).AddrPort()
 	b.Run("both", func(b *testing.B) {
