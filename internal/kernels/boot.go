@@ -29,6 +29,22 @@ type ran struct {
 	QEMU string        // its version
 }
 
+// add makes it how several guests were run.
+func (r *ran) add(other ran) {
+	if r.When.IsZero() {
+		*r = other
+		return
+	}
+	end := r.When.Add(r.Took)
+	if e := other.When.Add(other.Took); e.After(end) {
+		end = e
+	}
+	if other.When.Before(r.When) {
+		r.When = other.When
+	}
+	r.Took, r.CPU = end.Sub(r.When), r.CPU+other.CPU
+}
+
 // boot runs a guest until it ends, and keeps what it says in the directory: the
 // messages in wire, and what the kernel says on its console.
 func boot(ctx context.Context, dir, kernel, initrd string) error {

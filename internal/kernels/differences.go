@@ -32,15 +32,6 @@ var differences = []difference{
 		Why: "before Linux 6.5 subflows have no identities.",
 	},
 	{
-		On: on{"6.1": 10}, Suite: "mptcptest", Test: words(`TestHandshakeFaults/strip_(third_ACK|later.*)/IPv[46]|TestMidConnection/IPv[46]`),
-		Says: words(`: (MPCapableDataFallback|DssFallback) did not move: `),
-		Why:  "the kernel does not have the counters MPCapableDataFallback and DssFallback.",
-	},
-	{
-		On: on{"6.1": 2}, Suite: "mptcptest", Test: words(`TestHandshakeFaults/drop_SYN/IPv[46]`), Says: words(`i/o timeout$`),
-		Why: "the kernel takes longer than the test to go on without the option.",
-	},
-	{
 		On: on{"6.1": 6}, Suite: "transport",
 		Test: words(`TestOnChangeHeard|TestUnclog|TestOnChange/unacknowledged|TestLimbo/accepted,_had_two_.*|TestLimboLeavesRoom`),
 		Says: words(`not told of a subflow$|: 0 subflows, (false: )?want 2$|: want "multipath 1" at the end$`),
@@ -133,29 +124,18 @@ var differences = []difference{
 
 	// The matrix of faults.
 	{
-		On: on{"6.1": 114, "6.12": 4}, Suite: matrix, Test: all,
+		On: on{"6.1": 56, "6.12": 2}, Suite: matrix, Test: all,
 		Says: words(`^(client|server)'s counter \w+: not in this kernel`),
 		Why:  "the kernel does not have all of the counters.",
 	},
 	{
-		On: on{"6.1": 2}, Suite: matrix, Test: words("SYN with option dropped, IPv[46], net"),
-		Says: words(`^(client|server): –, want no$|^dial: [0-9.]+s, want at most 5s$|^(first RPC|RPC after the fault): DeadlineExceeded, want $|` +
-			`^(client|server)'s counter \w+: `),
-		Why: "the kernel goes on without the option only after more than eight seconds, when the dialer has given up.",
-	},
-	{
-		On: on{"6.1": 2}, Suite: matrix, Test: words("silence for 2.5 s, IPv[46], net"),
-		Says: words(`^(client|server): yes, want no$|^(client|server)'s counter \w+: `),
-		Why:  "the kernel does not take silence for a path that drops the option.",
-	},
-	{
-		On: on{"6.1": 4}, Suite: matrix, Test: words("kernel has noticed a blackhole before, .*"),
-		Says: words(`^client: (multipath, want fallback \(host-suppressed\)|yes, want no)$|^server: (multipath, want tcp \(not-offered\)|yes, want no)$|` +
+		On: on{"6.1": 2}, Suite: matrix, Test: words("kernel has noticed a blackhole before, IPv[46]"),
+		Says: words(`^client: multipath, want fallback \(host-suppressed\)$|^server: multipath, want tcp \(not-offered\)$|` +
 			`^(client|server)'s counter \w+: `),
 		Why: "the kernel keeps no memory of such paths, and the connection uses Multipath TCP.",
 	},
 	{
-		On: on{"6.1": 2}, Suite: matrix, Test: words("segments with option dropped after SYN/ACK, IPv[46], transport"),
+		On: on{"6.1": 2}, Suite: matrix, Test: words("segments with option dropped after SYN/ACK, IPv[46]"),
 		Says: words(`^client: multipath, want ` + unconfirmed),
 		Why:  "the kernel does not tell whether data was acknowledged.",
 	},

@@ -27,8 +27,12 @@ type suite struct {
 	dir     string        // of the package, relative to the module
 	timeout time.Duration // of the guest's clock: for the survey, or for each test
 	bare    bool          // run on a kernel without Multipath TCP as well
+	short   bool          // with -test.short
 	skip    string        // tests that are left out: a regular expression
 	why     string        // they are
+
+	guest   int     // which one of a kernel's runs it
+	minutes float64 // of processor time that it takes, roughly
 }
 
 // path is what the package is called in documents.
@@ -43,15 +47,14 @@ func (s *suite) path() string {
 const survey = "survey"
 
 var suites = []suite{
-	{name: survey, dir: "internal/kernels/survey", timeout: 10 * time.Minute, bare: true},
-	{name: "root", dir: ".", timeout: time.Minute, bare: true},
-	{name: "mptcptest", dir: "mptcptest", timeout: time.Minute, skip: "^TestInterrupt$", why: "it needs a terminal"},
+	{name: survey, dir: "internal/kernels/survey", timeout: 10 * time.Minute, bare: true, minutes: 1},
+	{name: "root", dir: ".", timeout: time.Minute, bare: true, minutes: 0.1},
 	{
-		name: "transport", dir: "transport", timeout: 10 * time.Minute, bare: true,
-		skip: "^(TestInherit|TestSize)$", why: "one needs a shell, and the other makes 10,000 connections, to see what they take",
+		name: "transport", dir: "transport", timeout: 10 * time.Minute, bare: true, short: true, guest: 2, minutes: 1.5,
+		skip: "^(TestInherit|TestSize)$", why: "the one makes 10,000 connections, to see what they take, and the other needs a shell (and TestNothingLeaks dials 500 times only)",
 	},
 	{
-		name: "pathmanager", dir: "pathmanager", timeout: time.Minute,
+		name: "pathmanager", dir: "pathmanager", timeout: time.Minute, guest: 1, minutes: 2,
 		skip: "^(TestFlood|TestOverflow)$", why: "they make 10,000 connections, to see how fast events are read",
 	},
 }
@@ -85,8 +88,8 @@ func build(ctx context.Context, root, bin string) error {
 	return nil
 }
 
-// image writes the first root file system of a guest.
-func image(name string, root, bin string, k *kernel, f *files) error {
+// image writes the first root file system of a guest that runs these suites.
+func image(name, root, bin string, suites []*suite, f *files) error {
 	out, err := os.Create(name)
 	if err != nil {
 		return err
@@ -107,9 +110,6 @@ func image(name string, root, bin string, k *kernel, f *files) error {
 		plan.Modules = append(plan.Modules, "/modules/"+filepath.Base(m))
 	}
 	for _, s := range suites {
-		if k.Truth.Without && !s.bare {
-			continue
-		}
 		add("bin/"+s.name, filepath.Join(bin, s.name), 0o755)
 		err = errors.Join(err, testdata(c, root, s.dir))
 		run := wire.Run{
@@ -117,7 +117,7 @@ func image(name string, root, bin string, k *kernel, f *files) error {
 			Env: []string{"MPTCPTEST_REQUIRE=1"},
 		}
 		if s.name != survey {
-			run.Args = []string{"-test.v=test2json", "-test.timeout=" + s.timeout.String()}
+			run.Args = []string{"-test.v=test2json", "-test.timeout=" + s.timeout.String(), fmt.Sprint("-test.short=", s.short)}
 			run.Timeout, run.Each, run.Skip = s.timeout+10*time.Second, true, s.skip
 		}
 		plan.Runs = append(plan.Runs, run)

@@ -129,7 +129,7 @@ func (j *judgement) matrix(cells []wire.Cell) {
 	}
 	for _, c := range cells {
 		j.cells++
-		name := c.Fault + ", " + c.Family + ", " + c.Stack
+		name := c.Fault + ", " + c.Family
 		switch {
 		case len(c.Wrong) == 0:
 			j.ok++

@@ -10,24 +10,22 @@ type kernel struct {
 	Suite  string // of Debian; its newest kernel is used
 	Newer  bool   // the suite does not keep the series: what is newer is held to the same
 	Truth  truth
-
-	Minutes int // of processor time, roughly: the longest begin first
 }
 
 // kernels are those of the table. What is true of each is from the kernel's
 // history and source; where Debian's differs from what the series began with,
 // the comment says so.
 var kernels = []kernel{
-	{Series: "5.10", Suite: "bullseye", Truth: truth{Without: true}, Minutes: 1},
-	{Series: "6.1", Suite: "bookworm", Minutes: 5, Truth: truth{
+	{Series: "5.10", Suite: "bullseye", Truth: truth{Without: true}},
+	{Series: "6.1", Suite: "bookworm", Truth: truth{
 		InfoSize: 48, Checksum: true, Userspace: true, EndpointsMax: 8,
 	}},
-	{Series: "6.12", Suite: "trixie", Minutes: 5, Truth: truth{
+	{Series: "6.12", Suite: "trixie", Truth: truth{
 		InfoSize: 96, Checksum: true, Userspace: true, ConnectionEndpoints: true, EndpointsMax: 8,
 		// The last of them came with 6.17, and was brought to the stable kernels.
 		Counters: []string{"Blackhole", "MPCapableSYNTXDisabled", "MPCurrEstab", "MPCapableDataFallback"},
 	}},
-	{Series: "7.2", Suite: "sid", Newer: true, Minutes: 5, Truth: truth{
+	{Series: "7.2", Suite: "sid", Newer: true, Truth: truth{
 		InfoSize: 96, Checksum: true, Userspace: true, ConnectionEndpoints: true, EndpointsMax: 255,
 		Counters: []string{"Blackhole", "MPCapableSYNTXDisabled", "MPCurrEstab", "MPCapableDataFallback"},
 	}},

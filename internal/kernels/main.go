@@ -10,9 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -36,7 +34,7 @@ func main() {
 	flag.BoolVar(&o.record, "record", false, "write "+recorded.Dir+", from these kernels and this machine's, if all is right")
 	flag.BoolVar(&o.reuse, "reuse", false, "judge what the guests said last time, and run none")
 	flag.BoolVar(&o.update, "update", false, "look for newer kernels, if there are some in the cache")
-	flag.IntVar(&o.jobs, "j", 2, "how many kernels run at a time; each takes one processor and 1 GiB")
+	flag.IntVar(&o.jobs, "j", 2, "how many guests run at a time; each takes one processor and 1 GiB")
 	flag.StringVar(&o.cache, "cache", "", "directory for kernels and transcripts (default: in the user's cache directory)")
 	flag.StringVar(&o.mirror, "mirror", "", "of Debian (default: the one of this machine's apt, or "+defaultMirror+")")
 	flag.Parse()
@@ -87,7 +85,7 @@ func (o *options) run(ctx context.Context, out io.Writer) (bool, error) {
 	if o.mirror == "" {
 		o.mirror = mirror(ctx)
 	}
-	all := o.each(ctx, chosen, func(k *kernel) (*judgement, error) { return o.one(ctx, k, root, bin) })
+	all := o.each(ctx, chosen, root, bin)
 	ok := true
 	var list []*judgement
 	for _, r := range all {
@@ -163,63 +161,6 @@ func moduleRoot(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("finding module %s: %w: run it in the module", module, err)
 	}
 	return strings.TrimSpace(string(out)), nil
-}
-
-// An answer is what came of one kernel.
-type answer struct {
-	kernel    *kernel
-	judgement *judgement
-	err       error
-}
-
-// each does several kernels at a time, and returns what came of them in order.
-func (o *options) each(ctx context.Context, list []*kernel, one func(*kernel) (*judgement, error)) []answer {
-	all := make([]answer, len(list))
-	free := make(chan struct{}, max(1, o.jobs))
-	var wg sync.WaitGroup
-	order := make([]int, len(list))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return list[b].Minutes - list[a].Minutes })
-	for _, i := range order {
-		free <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-free }()
-			all[i] = answer{kernel: list[i], err: ctx.Err()}
-			if all[i].err == nil {
-				all[i].judgement, all[i].err = one(list[i])
-			}
-		})
-	}
-	wg.Wait()
-	return all
-}
-
-// one fetches, boots and judges a kernel.
-func (o *options) one(ctx context.Context, k *kernel, root, bin string) (*judgement, error) {
-	dir := filepath.Join(o.cache, k.Suite)
-	f, err := fetch(ctx, dir, k.Suite, o.mirror, o.update)
-	if err != nil {
-		return nil, err
-	}
-	if !o.reuse {
-		initrd := filepath.Join(dir, "initrd")
-		if err := image(initrd, root, bin, k, f); err != nil {
-			return nil, err
-		}
-		if err := boot(ctx, dir, f.image, initrd); err != nil {
-			return nil, err
-		}
-	}
-	said, err := os.Open(filepath.Join(dir, "wire"))
-	if err != nil {
-		return nil, err
-	}
-	defer said.Close()
-	j := judge(k, f, parse(said))
-	j.ran, err = readRan(dir)
-	return j, err
 }
 
 // report writes what came of a kernel for a person.

@@ -105,7 +105,7 @@ func packages(b *strings.Builder, list []*judgement) {
 	b.WriteString("\n" + wrap("The numbers are those of tests, examples and fuzz targets with their seeds; subtests are not counted. A dash "+
 		"stands for a package all of whose tests need Multipath TCP. "+strings.Join(left, " ")+" All other packages are not run. "+
 		"Those for gRPC, HTTP and metrics, mptcpz and the command ask the kernel through these, and what they do by themselves "+
-		"does not depend on it; the tests of whole programs, of handover and of floods would take longer than all of this. "+
+		"does not depend on it; the tests of the laboratory, of whole programs, of handover and of floods would take longer than all of this. "+
 		"The faults that internal/faultmatrix makes are those of the table above."))
 }
 
@@ -204,7 +204,7 @@ func rows(b *strings.Builder, list []*judgement) {
 		return fmt.Sprintf("%d of %d", j.ok, j.cells)
 	})
 	row("tests passed", func(j *judgement, _ *wire.Facts) string { return fmt.Sprint(j.passed) })
-	row("took", func(j *judgement, _ *wire.Facts) string { return j.ran.Took.Round(time.Second).String() })
+	row("processor time", func(j *judgement, _ *wire.Facts) string { return j.ran.CPU.Round(time.Second).String() })
 }
 
 func optionNames(list []*judgement) (names []string) {
@@ -236,7 +236,7 @@ func faults(b *strings.Builder, list []*judgement) {
 	b.WriteString("The faults are those of\n[fault-matrix.md](fault-matrix.md). The survey has CAP_NET_ADMIN in its network: without it, Linux before\n")
 	b.WriteString("6.15 does not say why a connection fell back.\n\n| Fault | Linux | Client | Server |\n|---|---|---|---|\n")
 	for _, c := range list[len(list)-1].said.Facts.Cells {
-		if c.Family != "IPv4" || c.Stack != "transport" {
+		if c.Family != "IPv4" {
 			continue
 		}
 		// Kernels that say the same share a row.
@@ -244,7 +244,7 @@ func faults(b *strings.Builder, list []*judgement) {
 		who := make(map[string][]string)
 		for i, j := range list {
 			k := slices.IndexFunc(j.said.Facts.Cells, func(o wire.Cell) bool {
-				return o.Fault == c.Fault && o.Family == c.Family && o.Stack == c.Stack
+				return o.Fault == c.Fault && o.Family == c.Family
 			})
 			if k < 0 {
 				continue

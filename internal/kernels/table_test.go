@@ -9,7 +9,7 @@ import (
 
 func TestDocument(t *testing.T) {
 	cell := func(fault, client string) wire.Cell {
-		return wire.Cell{Fault: fault, Family: "IPv4", Stack: "transport", Client: client, Server: "tcp"}
+		return wire.Cell{Fault: fault, Family: "IPv4", Client: client, Server: "tcp"}
 	}
 	one := &judgement{kernel: &kernel{Series: "6.1", Suite: "bookworm"}, files: &files{version: "6.1-1"}, cells: 2, ok: 1, passed: 7, said: &transcript{
 		Facts: &wire.Facts{InfoSize: 48, Cells: []wire.Cell{cell("same", "multipath"), cell("other", "tcp")}},

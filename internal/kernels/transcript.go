@@ -59,6 +59,21 @@ func parse(r io.Reader) *transcript {
 	return t
 }
 
+// add takes in what another guest of the same kernel has said.
+func (t *transcript) add(other *transcript) {
+	if t.Kernel == "" {
+		t.Kernel = other.Kernel
+	}
+	if other.Kernel != t.Kernel {
+		t.Broken = append(t.Broken, fmt.Sprintf("one guest says that it is %q, and another one %q", t.Kernel, other.Kernel))
+	}
+	if other.Facts != nil {
+		t.Facts = other.Facts
+	}
+	t.Programs = append(t.Programs, other.Programs...)
+	t.Broken = append(t.Broken, other.Broken...)
+}
+
 type parser struct {
 	*transcript
 	end     bool

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/multipath-go/mptcp"
 	"github.com/multipath-go/mptcp/internal/faultmatrix"
@@ -76,12 +77,13 @@ func said(err error) wire.Error {
 	return wire.Error{Text: err.Error(), Unsupported: errors.Is(err, errors.ErrUnsupported)}
 }
 
-// cells measures the matrix of faults.
+// cells measures the matrix of faults, for this module.
 func cells() []wire.Cell {
 	var list []wire.Cell
-	for _, r := range faultmatrix.Run(faultmatrix.Cells(nil)) {
+	ours := slices.DeleteFunc(faultmatrix.Cells(nil), func(c faultmatrix.Cell) bool { return c.Stack != faultmatrix.Ours })
+	for _, r := range faultmatrix.Run(ours) {
 		list = append(list, wire.Cell{
-			Fault: r.Fault.Name, Family: r.Family.String(), Stack: r.Stack.String(),
+			Fault: r.Fault.Name, Family: r.Family.String(),
 			Client: r.Client.String(), Server: r.Server.String(), Wrong: r.Check(),
 		})
 	}

@@ -122,7 +122,6 @@ type Answer struct {
 type Cell struct {
 	Fault  string   `json:"fault"`
 	Family string   `json:"family"`
-	Stack  string   `json:"stack"`
 	Client string   `json:"client"` // what was seen
 	Server string   `json:"server"`
 	Wrong  []string `json:"wrong,omitempty"` // what differs from what is expected of Linux 6.18

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+// An answer is what came of one kernel.
+type answer struct {
+	kernel    *kernel
+	judgement *judgement
+	err       error
+
+	dir    string // what is kept of the kernel
+	files  *files
+	guests []*guest
+}
+
+// A guest is one boot of a kernel. There are several, each with some of the
+// suites, so that all processors have something to do to the end.
+type guest struct {
+	of     *answer
+	dir    string
+	suites []*suite
+	err    error
+}
+
+// minutes is roughly how long the guest takes.
+func (g *guest) minutes() (n float64) {
+	for _, s := range g.suites {
+		n += s.minutes
+	}
+	return n
+}
+
+// guests says how the suites of a kernel are divided.
+func guests(k *kernel) (list [][]*suite) {
+	for i := range suites {
+		s := &suites[i]
+		if k.Truth.Without && !s.bare {
+			continue
+		}
+		for len(list) <= s.guest {
+			list = append(list, nil)
+		}
+		list[s.guest] = append(list[s.guest], s)
+	}
+	return slices.DeleteFunc(list, func(l []*suite) bool { return l == nil })
+}
+
+// each does all kernels, several guests at a time, and returns what came of
+// them in order.
+func (o *options) each(ctx context.Context, list []*kernel, root, bin string) []*answer {
+	var all []*answer
+	var todo []*guest
+	for _, k := range list {
+		a := &answer{kernel: k, dir: filepath.Join(o.cache, k.Suite)}
+		all = append(all, a)
+		if a.files, a.err = fetch(ctx, a.dir, k.Suite, o.mirror, o.update); a.err != nil {
+			continue
+		}
+		for i, s := range guests(k) {
+			a.guests = append(a.guests, &guest{of: a, dir: filepath.Join(a.dir, fmt.Sprint("guest", i)), suites: s})
+		}
+		todo = append(todo, a.guests...)
+	}
+	if !o.reuse {
+		o.boot(ctx, todo, root, bin)
+	}
+	for _, a := range all {
+		if a.err == nil {
+			a.judgement, a.err = a.judge()
+		}
+	}
+	return all
+}
+
+// boot runs guests, those first that take long.
+func (o *options) boot(ctx context.Context, list []*guest, root, bin string) {
+	slices.SortStableFunc(list, func(a, b *guest) int { return cmp.Compare(b.minutes(), a.minutes()) })
+	free := make(chan struct{}, max(1, o.jobs))
+	var wg sync.WaitGroup
+	for _, g := range list {
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			if g.err = ctx.Err(); g.err != nil {
+				return
+			}
+			initrd := filepath.Join(g.dir, "initrd")
+			if g.err = os.MkdirAll(g.dir, 0o777); g.err == nil {
+				g.err = image(initrd, root, bin, g.suites, g.of.files)
+			}
+			if g.err == nil {
+				g.err = boot(ctx, g.dir, g.of.files.image, initrd)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// judge puts together what the guests of a kernel have said, and judges it.
+func (a *answer) judge() (*judgement, error) {
+	all, when := new(transcript), ran{}
+	for _, g := range a.guests {
+		if g.err != nil {
+			return nil, g.err
+		}
+		said, err := os.Open(filepath.Join(g.dir, "wire"))
+		if err != nil {
+			return nil, err
+		}
+		all.add(parse(said))
+		said.Close()
+		r, err := readRan(g.dir)
+		if err != nil {
+			return nil, err
+		}
+		when.add(r)
+	}
+	j := judge(a.kernel, a.files, all)
+	j.ran = when
+	return j, nil
+}
