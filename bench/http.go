@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/multipath-go/mptcp"
@@ -144,12 +143,10 @@ func newSite(l *lab, stack string, h2 bool, withTLS *tls.Config, h http.Handler)
 	return s
 }
 
-var requests atomic.Int64
-
-// countRequest is what a reporter does at least.
+// countRequest is count for HTTP.
 func countRequest(_ context.Context, r httptransport.Report) {
-	if r.Status.State == mptcp.Multipath {
-		requests.Add(1)
+	if r.Status.State != mptcp.Multipath {
+		others.Add(1)
 	}
 }
 
