@@ -46,7 +46,7 @@ func UnaryClientInterceptor(r Reporter) grpc.UnaryClientInterceptor {
 		start := recent.Now()
 		p := new(peerOption)
 		err := invoker(ctx, method, req, reply, cc, p.after(opts)...)
-		finish(ctx, r, opts, &p.peer, start, &Report{Method: method, Err: err})
+		finish(ctx, r, opts, &p.peer, start, method, false, err)
 		return err
 	}
 }
@@ -66,7 +66,7 @@ func StreamClientInterceptor(r Reporter) grpc.StreamClientInterceptor {
 		var done atomic.Bool // should OnFinish be called twice, or not at all
 		end := func(err error) {
 			if done.CompareAndSwap(false, true) {
-				finish(ctx, r, opts, &p.peer, start, &Report{Method: method, Stream: true, Err: err})
+				finish(ctx, r, opts, &p.peer, start, method, true, err)
 			}
 		}
 		stream, err := streamer(ctx, desc, cc, method, p.after(opts, grpc.OnFinish(end))...)
@@ -81,7 +81,7 @@ func StreamClientInterceptor(r Reporter) grpc.StreamClientInterceptor {
 // save allocations.
 type peerOption struct {
 	peer peer.Peer
-	all  [5]grpc.CallOption
+	all  [3]grpc.CallOption
 }
 
 // after returns opts, the option, and more behind them. Whoever appends to it, and
@@ -90,10 +90,10 @@ func (p *peerOption) after(opts []grpc.CallOption, more ...grpc.CallOption) []gr
 	return slices.Clip(append(append(append(p.all[:0], opts...), grpc.Peer(&p.peer)), more...))
 }
 
-// finish completes report with the status of the connection to p and hands it
+// finish makes a report with the status of the connection to p and hands it
 // to whoever wants it.
-func finish(ctx context.Context, r Reporter, opts []grpc.CallOption, p *peer.Peer, start time.Duration, report *Report) {
-	report.Side = Client
+func finish(ctx context.Context, r Reporter, opts []grpc.CallOption, p *peer.Peer, start time.Duration, method string, stream bool, err error) {
+	report := Report{Method: method, Side: Client, Stream: stream, Err: err}
 	report.look(p, start, slices.ContainsFunc(opts, isStatusOption))
 	for _, o := range opts {
 		if o, ok := o.(statusOption); ok {
@@ -101,6 +101,6 @@ func finish(ctx context.Context, r Reporter, opts []grpc.CallOption, p *peer.Pee
 		}
 	}
 	if r != nil {
-		r(ctx, *report)
+		r(ctx, report)
 	}
 }

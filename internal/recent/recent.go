@@ -41,11 +41,16 @@ func AtEnd(local, remote net.Addr, now time.Duration, exact bool) (mptcp.Status,
 	if s != nil {
 		return *s, nil
 	}
-	status, err := mptcp.InspectAddrs(local, remote)
-	if e != nil && err == nil && status.State == mptcp.Multipath && status.Confirmed {
-		e.Recent.Store(&look{now, status})
+	return anew(local, remote, now, e)
+}
+
+// anew looks, and keeps what was seen in e.
+func anew(local, remote net.Addr, now time.Duration, e *conntable.Entry) (mptcp.Status, error) {
+	s, err := mptcp.InspectAddrs(local, remote)
+	if e != nil && err == nil && s.State == mptcp.Multipath && s.Confirmed {
+		e.Recent.Store(&look{now, s})
 	}
-	return status, err
+	return s, err
 }
 
 // Before is AtEnd before the end, which is left to be looked at anew.
