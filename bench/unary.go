@@ -21,13 +21,15 @@ func unaryTable() table {
 	}
 	for _, n := range []int{1, 16, 64} {
 		t.cases = append(t.cases, testCase{
-			name: fmt.Sprintf("%d in flight", n), rounds: 121, warm: true,
+			name: fmt.Sprintf("%d in flight", n), rounds: 301, warm: true,
 			prepare: pairs(func(l *lab, p *pair) []float64 {
 				request := &testpb.SimpleRequest{Payload: &testpb.Payload{Body: make([]byte, 64)}}
-				return busy(l, n, span(50*time.Millisecond), func() error {
+				call := func() error {
 					_, err := p.client.UnaryCall(l, request)
 					return err
-				})
+				}
+				busy(l, n, span(8*time.Millisecond), call)
+				return busy(l, n, span(16*time.Millisecond), call)
 			}),
 		})
 	}
