@@ -35,17 +35,12 @@ func (c Cell) moves() (client, server []string) {
 	return changed(client, w.ClientMoves), changed(server, w.ServerMoves)
 }
 
-// turned says whether the counters moved as they are to, but with the ends the
-// other way round, where that is right as well.
-func (r *Result) turned() bool {
-	w := r.want()
-	client, server := r.Fault.base()
-	client, server = changed(client, w.ServerMoves), changed(server, w.ClientMoves)
-	return w.EitherEnd && same(moved(r.ClientMoved, client), client) && same(moved(r.ServerMoved, server), server)
+// turned is moves with the ends the other way round: see [Want.EitherEnd].
+func (c Cell) turned() (client, server []string) {
+	w := c.want()
+	client, server = c.Fault.base()
+	return changed(client, w.ServerMoves), changed(server, w.ClientMoves)
 }
-
-// same says whether two lists have the same names.
-func same(a, b []string) bool { return missing(a, b) == nil && missing(b, a) == nil }
 
 // changed applies the form of [Want.ClientMoves] to a list.
 func changed(base []string, by string) []string {

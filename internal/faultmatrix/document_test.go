@@ -209,6 +209,10 @@ func TestCheckEitherEnd(t *testing.T) {
 		if lines := r.Check(); len(lines) != c.wrong {
 			t.Errorf("%d resets by the client, %d by the server: %q", c.client, c.server, lines)
 		}
+		if delete(r.ClientMoved, "MPJoinSynTx"); len(r.Check()) != c.wrong+1 {
+			t.Errorf("%d resets by the client, %d by the server, and a counter that the kernel has not: %q", c.client, c.server, r.Check())
+		}
+		r.ClientMoved["MPJoinSynTx"] = 1
 		if c.wrong == 0 && !alike(r, right) {
 			t.Errorf("%d resets by the client, %d by the server: shown as %q, want %q", c.client, c.server, r.moved(), right.moved())
 		}

@@ -25,7 +25,8 @@ type Fault struct {
 	OneSubflow bool // the second path is not joined
 
 	// What is seen depends on who is first, by a tenth of a second: a machine
-	// that stands still for as long spoils it.
+	// that stands still for as long spoils it. Or both ends may meet the fault, if
+	// they send at the same moment.
 	Race bool
 
 	Ours  Want  // of this module's dialer and listener
@@ -70,8 +71,9 @@ type Want struct {
 	// depend on the timing.
 	ClientMoves, ServerMoves string
 
-	// Or the two the other way round: the fault is in both directions, and who
-	// meets it is the end to which the other one sends first.
+	// The counters may as well have moved with the ends the other way round: the
+	// fault is in both directions, and who meets it is the end to which the other
+	// one sends first.
 	EitherEnd bool
 }
 

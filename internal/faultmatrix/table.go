@@ -70,7 +70,7 @@ func (r *Result) fates() [3]string {
 // round, they are shown as they are expected.
 func (r *Result) moved() [2]string {
 	client, server := r.moves()
-	if r.turned() {
+	if r.isTurned() {
 		r = &Result{Cell: r.Cell, ClientMoved: count(client), ServerMoved: count(server)}
 	}
 	baseClient, baseServer := r.Fault.base()
