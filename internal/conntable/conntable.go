@@ -79,9 +79,11 @@ type shard[K comparable] struct {
 	sync.RWMutex
 	m map[K]*Entry
 
-	// found is an entry of m that was looked up, or nil. The busiest one is
-	// there nearly always, and the lock, which processors would pass to and
-	// fro, is not needed. It is set and cleared with the lock held.
+	// found is an entry of m that was looked up, or nil: while it is asked for
+	// again, the lock is not needed, which processors would pass to and fro. It
+	// is set with the lock held for reading, while the entry is in m, and
+	// cleared with the lock held for writing, when it has left: an entry that
+	// has left is not set again. Only byLocal uses it.
 	found atomic.Pointer[Entry]
 
 	_ [24]byte // keep neighbours off the cache line
