@@ -1,12 +1,15 @@
 package transport
 
 import (
+	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/multipath-go/mptcp"
+	"github.com/multipath-go/mptcp/internal/sockopt"
 	"github.com/multipath-go/mptcp/mptcptest"
 )
 
@@ -17,15 +20,20 @@ func TestUnclog(t *testing.T) {
 	// Each message takes a buffer of 832 bytes, a byte of the window, and few of
 	// them the whole of what a connection has to begin with.
 	const message = 1
-	p.server.Sysctl("net.ipv4.tcp_rmem", "4096 16384 6291456")
+	const small = 16384
+	p.server.Sysctl("net.ipv4.tcp_rmem", fmt.Sprint("4096 ", small, " 6291456"))
 	p.client.Sysctl("net.mptcp.stale_loss_cnt", 30) // nothing is sent again before the buffer is full
-	type stream struct{ sent, got atomic.Int64 }
+	type stream struct {
+		srv       net.Conn
+		sent, got atomic.Int64
+	}
 	streams := make([]stream, 2)
 	stop := make(chan struct{})
 	var writers sync.WaitGroup
 	for i := range streams {
 		s := &streams[i]
 		c, srv := p.connect()
+		s.srv = srv
 		go func() {
 			b := make([]byte, 1<<10)
 			for {
@@ -67,18 +75,30 @@ func TestUnclog(t *testing.T) {
 	}
 	time.Sleep(500 * time.Millisecond)
 	p.first.Inject(mptcptest.DropAll())
+	const patience = 20 * time.Second // for all of them
 	dead := time.Now()
 	for i := range streams {
 		s := &streams[i]
 		sent, got := s.sent.Load(), s.got.Load()
 		for s.got.Load() < sent+1000 {
-			if time.Since(dead) > 20*time.Second {
-				t.Fatalf("of %d bytes sent before the path died, and %d in 20s after it, %d arrived before it and %d after it",
-					sent, s.sent.Load()-sent, got, s.got.Load()-got)
+			if time.Since(dead) > patience {
+				t.Fatalf("of %d bytes sent before the path died, and %d in %v after it, %d arrived before it and %d after it",
+					sent, s.sent.Load()-sent, patience, got, s.got.Load()-got)
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
 		t.Logf("went on after %v", time.Since(dead))
+	}
+	for i := range streams {
+		raw, err := streams[i].srv.(*net.TCPConn).SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = raw.Control(func(fd uintptr) {
+			if m, errno := sockopt.Mem(int(fd)); errno != 0 || m.ReceiveTo <= small {
+				t.Errorf("%+v, %v: nothing has clogged, so nothing was tested", m, errno)
+			}
+		})
 	}
 	close(stop)
 	writers.Wait()

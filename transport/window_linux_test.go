@@ -67,16 +67,16 @@ func TestWiden(t *testing.T) {
 		{"without a pause", false, 1, lull - 1, false},
 		{"as much as it holds", false, 1, lull, true},
 	} {
-		n := n
+		size := n
 		if x.unread {
-			n = 1 << 14 // what does not fit is not written before somebody reads
+			size = 1 << 14 // what does not fit is not written before somebody reads
 		}
-		if _, err := srv.Write(make([]byte, n)); err != nil {
+		if _, err := srv.Write(make([]byte, size)); err != nil {
 			t.Fatal(err)
 		}
 		if x.unread {
 			time.Sleep(5 * lull)
-		} else if _, err := io.ReadFull(c, make([]byte, n)); err != nil {
+		} else if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
 			t.Fatal(err)
 		}
 		_ = raw.Control(func(fd uintptr) {
@@ -91,7 +91,7 @@ func TestWiden(t *testing.T) {
 			}
 		})
 		if x.unread {
-			if _, err := io.ReadFull(c, make([]byte, n)); err != nil {
+			if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
 				t.Fatal(err)
 			}
 		}
