@@ -29,11 +29,11 @@ type ran struct {
 	QEMU string        // its version
 }
 
-// add makes it how several guests were run.
-func (r *ran) add(other ran) {
+// and returns how r, if it is something yet, and another guest were run by the
+// same QEMU.
+func (r ran) and(other ran) ran {
 	if r.When.IsZero() {
-		*r = other
-		return
+		return other
 	}
 	end := r.When.Add(r.Took)
 	if e := other.When.Add(other.Took); e.After(end) {
@@ -43,6 +43,7 @@ func (r *ran) add(other ran) {
 		r.When = other.When
 	}
 	r.Took, r.CPU = end.Sub(r.When), r.CPU+other.CPU
+	return r
 }
 
 // boot runs a guest until it ends, and keeps what it says in the directory: the

@@ -11,8 +11,9 @@
 // to what was true of the last. A kernel that was fetched once is used until
 // -update says otherwise. apt-get fetches and verifies them, as packages of
 // a cache directory of this user's: nothing is installed, and no privilege is
-// needed. QEMU runs them without the processor's help, each with a root file
-// system that holds nothing but static test binaries and, as init, a Go program.
+// needed. QEMU runs them without the processor's help, each in several guests, so
+// that no processor waits for the last kernel. A guest's root file system holds
+// nothing but static test binaries and, as init, a Go program.
 //
 // The guest's clock counts instructions (QEMU's -icount) and jumps where the
 // guest would wait. So a slow or busy machine does not show in the guest, tests

@@ -51,7 +51,7 @@ var suites = []suite{
 	{name: "root", dir: ".", timeout: time.Minute, bare: true, minutes: 0.1},
 	{
 		name: "transport", dir: "transport", timeout: 10 * time.Minute, bare: true, short: true, guest: 2, minutes: 1.5,
-		skip: "^(TestInherit|TestSize)$", why: "the one makes 10,000 connections, to see what they take, and the other needs a shell (and TestNothingLeaks dials 500 times only)",
+		skip: "^(TestInherit|TestSize)$", why: "TestSize makes 10,000 connections, to see what they take, and TestInherit needs a shell",
 	},
 	{
 		name: "pathmanager", dir: "pathmanager", timeout: time.Minute, guest: 1, minutes: 2,
@@ -89,7 +89,7 @@ func build(ctx context.Context, root, bin string) error {
 }
 
 // image writes the first root file system of a guest that runs these suites.
-func image(name, root, bin string, suites []*suite, f *files) error {
+func image(name, root, bin string, some []*suite, f *files) error {
 	out, err := os.Create(name)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func image(name, root, bin string, suites []*suite, f *files) error {
 		add("modules/"+filepath.Base(m), m, 0o644)
 		plan.Modules = append(plan.Modules, "/modules/"+filepath.Base(m))
 	}
-	for _, s := range suites {
+	for _, s := range some {
 		add("bin/"+s.name, filepath.Join(bin, s.name), 0o755)
 		err = errors.Join(err, testdata(c, root, s.dir))
 		run := wire.Run{

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,8 +65,8 @@ func (o *options) each(ctx context.Context, list []*kernel, root, bin string) []
 		if a.files, a.err = fetch(ctx, a.dir, k.Suite, o.mirror, o.update); a.err != nil {
 			continue
 		}
-		for i, s := range guests(k) {
-			a.guests = append(a.guests, &guest{of: a, dir: filepath.Join(a.dir, fmt.Sprint("guest", i)), suites: s})
+		for _, s := range guests(k) {
+			a.guests = append(a.guests, &guest{of: a, dir: filepath.Join(a.dir, "guest-"+s[0].name), suites: s})
 		}
 		todo = append(todo, a.guests...)
 	}
@@ -80,8 +81,15 @@ func (o *options) each(ctx context.Context, list []*kernel, root, bin string) []
 	return all
 }
 
-// boot runs guests, those first that take long.
+// boot runs guests, those first that take long. What others have said before them is
+// forgotten: a kernel is not judged by guests of several runs.
 func (o *options) boot(ctx context.Context, list []*guest, root, bin string) {
+	for _, g := range list {
+		if err := os.RemoveAll(g.dir); err != nil {
+			g.err = err
+			return
+		}
+	}
 	slices.SortStableFunc(list, func(a, b *guest) int { return cmp.Compare(b.minutes(), a.minutes()) })
 	free := make(chan struct{}, max(1, o.jobs))
 	var wg sync.WaitGroup
@@ -106,24 +114,35 @@ func (o *options) boot(ctx context.Context, list []*guest, root, bin string) {
 
 // judge puts together what the guests of a kernel have said, and judges it.
 func (a *answer) judge() (*judgement, error) {
-	all, when := new(transcript), ran{}
+	var all *transcript
+	var when ran
+	var errs []error
 	for _, g := range a.guests {
-		if g.err != nil {
-			return nil, g.err
-		}
-		said, err := os.Open(filepath.Join(g.dir, "wire"))
+		said, r, err := g.result()
 		if err != nil {
-			return nil, err
+			errs = append(errs, fmt.Errorf("%s: %w", filepath.Base(g.dir), err))
+			continue
 		}
-		all.add(parse(said))
-		said.Close()
-		r, err := readRan(g.dir)
-		if err != nil {
-			return nil, err
-		}
-		when.add(r)
+		all, when = all.and(said), when.and(r)
+	}
+	if errs != nil {
+		return nil, errors.Join(errs...)
 	}
 	j := judge(a.kernel, a.files, all)
 	j.ran = when
 	return j, nil
+}
+
+// result reads what the guest has said, and how it was run.
+func (g *guest) result() (*transcript, ran, error) {
+	if g.err != nil {
+		return nil, ran{}, g.err
+	}
+	f, err := os.Open(filepath.Join(g.dir, "wire"))
+	if err != nil {
+		return nil, ran{}, err
+	}
+	defer f.Close()
+	r, err := readRan(g.dir)
+	return parse(f), r, err
 }

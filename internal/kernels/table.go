@@ -98,8 +98,11 @@ func packages(b *strings.Builder, list []*judgement) {
 			fmt.Fprintf(b, " %d |", n)
 		}
 		b.WriteString("\n")
+		if s.short {
+			left = append(left, fmt.Sprintf("Package %s runs with -short.", s.path()))
+		}
 		if len(skipped) > 0 {
-			left = append(left, fmt.Sprintf("Of package %s, not run: %s, because %s.", s.path(), strings.Join(skipped, ", "), s.why))
+			left = append(left, fmt.Sprintf("Of package %s, not run: %s: %s.", s.path(), strings.Join(skipped, ", "), s.why))
 		}
 	}
 	b.WriteString("\n" + wrap("The numbers are those of tests, examples and fuzz targets with their seeds; subtests are not counted. A dash "+

@@ -59,10 +59,11 @@ func parse(r io.Reader) *transcript {
 	return t
 }
 
-// add takes in what another guest of the same kernel has said.
-func (t *transcript) add(other *transcript) {
-	if t.Kernel == "" {
-		t.Kernel = other.Kernel
+// and returns what t, if there is one yet, and another guest of the same kernel
+// have said.
+func (t *transcript) and(other *transcript) *transcript {
+	if t == nil {
+		return other
 	}
 	if other.Kernel != t.Kernel {
 		t.Broken = append(t.Broken, fmt.Sprintf("one guest says that it is %q, and another one %q", t.Kernel, other.Kernel))
@@ -72,6 +73,7 @@ func (t *transcript) add(other *transcript) {
 	}
 	t.Programs = append(t.Programs, other.Programs...)
 	t.Broken = append(t.Broken, other.Broken...)
+	return t
 }
 
 type parser struct {
