@@ -36,7 +36,7 @@ func isStatusOption(o grpc.CallOption) bool {
 // RPC and fills what [Status] asks for. If r is nil it only does the latter.
 //
 // [DialOptions] installs it. It costs one allocation per RPC that is reported
-// or asked about, or two if it has many options of its own, and one in ten
+// or asked about, or two if it has several options of its own, and one in ten
 // milliseconds for each connection.
 func UnaryClientInterceptor(r Reporter) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {

@@ -97,7 +97,10 @@ type Reporter func(ctx context.Context, r Report)
 // those of [Report.StatusErr].
 func FromContext(ctx context.Context) (mptcp.Status, error) {
 	p, _ := peer.FromContext(ctx)
-	return inspect(p, 0, true)
+	if p == nil || p.LocalAddr == nil {
+		return mptcp.Status{}, ErrNoConnection
+	}
+	return mptcp.InspectAddrs(p.LocalAddr, p.Addr)
 }
 
 // look completes the report of an RPC that ends now on the connection to p: exactly
@@ -105,15 +108,10 @@ func FromContext(ctx context.Context) (mptcp.Status, error) {
 func (r *Report) look(p *peer.Peer, start time.Duration, exact bool) {
 	now := recent.Now()
 	r.Duration = now - start
-	if p != nil {
-		r.LocalAddr = p.LocalAddr
-	}
-	r.Status, r.StatusErr = inspect(p, now, exact || r.Err != nil)
-}
-
-func inspect(p *peer.Peer, now time.Duration, exact bool) (mptcp.Status, error) {
 	if p == nil || p.LocalAddr == nil {
-		return mptcp.Status{}, ErrNoConnection
+		r.StatusErr = ErrNoConnection
+		return
 	}
-	return recent.AtEnd(p.LocalAddr, p.Addr, now, exact)
+	r.LocalAddr = p.LocalAddr
+	r.StatusErr = recent.AtEnd(&r.Status, p.LocalAddr, p.Addr, now, exact || r.Err != nil)
 }

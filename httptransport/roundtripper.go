@@ -132,7 +132,9 @@ func (r *record) status(now time.Duration, exact bool) (mptcp.Status, error) {
 	}
 	c := *r.chosen // several goroutines may ask
 	if !c.foreign {
-		c.see(recent.AtEnd(c.local, nil, now, exact))
+		var s mptcp.Status
+		err := recent.AtEnd(&s, c.local, nil, now, exact)
+		c.see(s, err)
 	}
 	return c.status, c.err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/multipath-go/mptcp"
 	"github.com/multipath-go/mptcp/internal/recent"
@@ -24,14 +23,11 @@ import (
 // allocation, and the status of closed connections are as for
 // [mptcp.InspectAddr].
 func FromRequest(request *http.Request) (mptcp.Status, error) {
-	return inspect(localAddr(request), 0, true)
-}
-
-func inspect(local net.Addr, now time.Duration, exact bool) (mptcp.Status, error) {
+	local := localAddr(request)
 	if local == nil {
 		return mptcp.Status{}, ErrNoConnection
 	}
-	return recent.AtEnd(local, nil, now, exact)
+	return mptcp.InspectAddr(local)
 }
 
 // localAddr returns the address that names the connection, or nil.
@@ -90,12 +86,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			err = panicError(p)
 		}
 		now, local := recent.Now(), localAddr(r)
-		status, statusErr := inspect(local, now, err != nil) // which may be the connection's fault
-		h.report(r.Context(), Report{
+		report := Report{
 			Side: Server, Method: r.Method, Host: r.Host, Pattern: r.Pattern,
-			Status: status, StatusErr: statusErr, LocalAddr: local,
-			Err: err, Duration: now - start,
-		})
+			StatusErr: ErrNoConnection, LocalAddr: local, Err: err, Duration: now - start,
+		}
+		if local != nil {
+			report.StatusErr = recent.AtEnd(&report.Status, local, nil, now, err != nil) // which may be the connection's fault
+		}
+		h.report(r.Context(), report)
 		if p != nil {
 			// The stack below is still that of the first panic, and
 			// net/http prints it.

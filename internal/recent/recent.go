@@ -29,28 +29,25 @@ type look struct {
 	status mptcp.Status
 }
 
-// AtEnd is [mptcp.InspectAddrs] at the end of what is reported, except that the
-// answer may be one that it gave less than [Fresh] ago, if exact is not set. What is
-// no confirmed Multipath TCP is looked at each time: it is about to change, or costs
-// nothing.
-func AtEnd(local, remote net.Addr, now time.Duration, exact bool) (mptcp.Status, error) {
+// AtEnd sets s to what [mptcp.InspectAddrs] returns at the end of what is reported,
+// except that it may be what it returned less than [Fresh] ago, if exact is not set.
+// What is no confirmed Multipath TCP is looked at each time: it is about to change, or
+// costs nothing.
+func AtEnd(s *mptcp.Status, local, remote net.Addr, now time.Duration, exact bool) (err error) {
 	if exact {
-		return mptcp.InspectAddrs(local, remote)
+		*s, err = mptcp.InspectAddrs(local, remote)
+		return err
 	}
-	s, e := find(local, now)
-	if s != nil {
-		return *s, nil
+	seen, e := find(local, now)
+	if seen != nil {
+		*s = *seen
+		return nil
 	}
-	return anew(local, remote, now, e)
-}
-
-// anew looks, and keeps what was seen in e.
-func anew(local, remote net.Addr, now time.Duration, e *conntable.Entry) (mptcp.Status, error) {
-	s, err := mptcp.InspectAddrs(local, remote)
+	*s, err = mptcp.InspectAddrs(local, remote)
 	if e != nil && err == nil && s.State == mptcp.Multipath && s.Confirmed {
-		e.Recent.Store(&look{now, s})
+		e.Recent.Store(&look{now, *s})
 	}
-	return s, err
+	return err
 }
 
 // Before is AtEnd before the end, which is left to be looked at anew.

@@ -29,13 +29,18 @@ func connect(t *testing.T) (client, server net.Conn) {
 	return client, server
 }
 
+func atEnd(local, remote net.Addr, now time.Duration, exact bool) (s mptcp.Status, err error) {
+	err = AtEnd(&s, local, remote, now, exact)
+	return s, err
+}
+
 // What ends within [Fresh] shares a look at its connection; what ends later does
 // not, and what is seen before an end is for nobody else.
 func TestAtEnd(t *testing.T) {
 	client, server := connect(t)
 	now := Now()
 	inspect := func(now time.Duration) (mptcp.Status, error) {
-		return AtEnd(client.LocalAddr(), client.RemoteAddr(), now, false)
+		return atEnd(client.LocalAddr(), client.RemoteAddr(), now, false)
 	}
 
 	// Not confirmed: it is looked at again, and seen to have changed.
@@ -87,10 +92,10 @@ func TestAtEnd(t *testing.T) {
 	if _, err := inspect(now + Fresh); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("later: %v", err)
 	}
-	if _, err := AtEnd(client.LocalAddr(), client.RemoteAddr(), now, true); !errors.Is(err, net.ErrClosed) {
+	if _, err := atEnd(client.LocalAddr(), client.RemoteAddr(), now, true); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("exactly: %v", err)
 	}
-	if _, err := AtEnd(&net.UnixAddr{}, nil, now, false); err != mptcp.ErrNotTCP {
+	if _, err := atEnd(&net.UnixAddr{}, nil, now, false); err != mptcp.ErrNotTCP {
 		t.Errorf("of a Unix socket: %v", err)
 	}
 }
@@ -102,12 +107,12 @@ func TestKnownBetter(t *testing.T) {
 	e := conntable.ByLocal(c.LocalAddr().(*net.TCPAddr))
 	now := Now()
 	e.Recent.Store(&look{now, mptcp.Status{State: mptcp.Multipath, Confirmed: true, Token: 1}})
-	if s, err := AtEnd(c.LocalAddr(), nil, now, false); err != nil || s.Token != 1 {
+	if s, err := atEnd(c.LocalAddr(), nil, now, false); err != nil || s.Token != 1 {
 		t.Fatalf("%v, %v: not what was seen a moment before", s, err)
 	}
 	e.Ended.Store(uint32(mptcp.ReasonUnacknowledged))
 	defer e.Ended.Store(0)
-	if s, err := AtEnd(c.LocalAddr(), nil, now, false); s.Token == 1 {
+	if s, err := atEnd(c.LocalAddr(), nil, now, false); s.Token == 1 {
 		t.Errorf("ended: %v, %v", s, err)
 	}
 }
