@@ -18,10 +18,10 @@ func congestionTable() table {
 		figures: []figure{{"Mbit/s", false}},
 	}
 	stacks := []string{tcp, std, ours}
-	t.cases = append(t.cases, testCase{name: "loopback", rounds: 21, warm: true, prepare: func(l *lab) (ways []way) {
+	t.cases = append(t.cases, testCase{name: "loopback", rounds: 21, warm: true, prepare: func(*lab) (ways []way) {
 		for _, stack := range stacks {
-			p := connect(l, loopback, stack, sameWindows, service{})
 			ways = append(ways, way{stack, func(l *lab) []float64 {
+				p := connect(l, loopback, stack, sameWindows, service{})
 				return []float64{p.stream(l, span(50*time.Millisecond), span(150*time.Millisecond))}
 			}})
 		}

@@ -26,12 +26,14 @@ func httpTable() table {
 	for _, h2 := range []bool{false, true} {
 		for _, n := range []int{1, 16} {
 			t.cases = append(t.cases, testCase{
-				name: fmt.Sprintf("%s, %d in flight", protocol(h2), n), rounds: 25, warm: true,
+				name: fmt.Sprintf("%s, %d in flight", protocol(h2), n), rounds: 61, warm: true,
 				prepare: sites(h2, nil, func(l *lab, s *site) []float64 {
-					return busy(l, n, span(80*time.Millisecond), func() error {
+					get := func() error {
 						_, err := s.get(l, "/small")
 						return err
-					})
+					}
+					busy(l, n, span(10*time.Millisecond), get)
+					return busy(l, n, span(25*time.Millisecond), get)
 				}),
 			})
 		}
@@ -150,12 +152,12 @@ func countRequest(_ context.Context, r httptransport.Report) {
 	}
 }
 
+// sites is pairs for HTTP.
 func sites(h2 bool, withTLS *tls.Config, f func(*lab, *site) []float64) func(*lab) []way {
 	return func(l *lab) (ways []way) {
 		h := handler(l)
 		for _, stack := range []string{tcp, std, ours, reported} {
-			s := newSite(l, stack, h2, withTLS, h)
-			ways = append(ways, way{stack, func(l *lab) []float64 { return f(l, s) }})
+			ways = append(ways, way{stack, func(l *lab) []float64 { return f(l, newSite(l, stack, h2, withTLS, h)) }})
 		}
 		return ways
 	}

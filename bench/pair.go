@@ -108,6 +108,14 @@ func count(_ context.Context, r grpcdialer.Report) {
 	}
 }
 
+// told ends the turn if a reporter was told of something else: what is measured is
+// then not what the table says.
+func (l *lab) told() {
+	if n := others.Swap(0); n > 0 {
+		l.Fatalf("%d reports of what did not use Multipath TCP", n)
+	}
+}
+
 // pairs has f measure a pair on loopback of each stack. Each turn has a new one:
 // what one happens to be like, by where the scheduler and the allocator have put
 // it, makes a tenth of its speed and more, and says nothing of the stack.

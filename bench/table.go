@@ -127,7 +127,7 @@ func (t table) measure(c testCase) []row {
 func round(ways []way, limit time.Duration, together bool) ([][]float64, error) {
 	values, errs := make([][]float64, len(ways)), make([]error, len(ways))
 	turn := func(i int) {
-		if err := within(limit, func(l *lab) { values[i] = ways[i].do(l) }); err != nil {
+		if err := within(limit, func(l *lab) { values[i] = ways[i].do(l); l.told() }); err != nil {
 			errs[i] = fmt.Errorf("%s: %w", ways[i].name, err)
 		}
 	}

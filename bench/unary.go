@@ -15,8 +15,8 @@ const rate = "thousand RPCs/s"
 func unaryTable() table {
 	t := table{
 		name: "unary", title: "gRPC, unary", base: std,
-		note: "64 bytes there and back over loopback, client and server in one process. All have the flow-control windows of " +
-			"this module.",
+		note: "64 bytes there and back over loopback, client and server in one process, on a new connection in each turn. All have the " +
+			"flow-control windows of this module.",
 		figures: []figure{{rate, false}, {"µs, median", true}, {"µs, 99th percentile", true}},
 	}
 	for _, n := range []int{1, 16, 64} {
