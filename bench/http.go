@@ -147,7 +147,7 @@ func newSite(l *lab, stack string, h2 bool, withTLS *tls.Config, h http.Handler)
 
 // countRequest is count for HTTP.
 func countRequest(_ context.Context, r httptransport.Report) {
-	if r.Status.State != mptcp.Multipath {
+	if r.Status.State != mptcp.Multipath && r.Err == nil {
 		others.Add(1)
 	}
 }

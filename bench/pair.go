@@ -97,13 +97,14 @@ func dial(l *lab, n network, stack string, w windows, address string, more ...gr
 	return p
 }
 
-// others is how many RPCs reporters were told of that did not use Multipath TCP.
+// others is how many RPCs reporters were told of that went well without Multipath TCP.
 var others atomic.Int64
 
 // count is what a reporter does at least. What is counted for each RPC costs what
-// the counter does.
+// the counter does. An RPC that fails ends with its connection here, of which there is
+// nothing to tell then.
 func count(_ context.Context, r grpcdialer.Report) {
-	if r.Status.State != mptcp.Multipath {
+	if r.Status.State != mptcp.Multipath && r.Err == nil {
 		others.Add(1)
 	}
 }
