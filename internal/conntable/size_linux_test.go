@@ -11,8 +11,13 @@ import (
 func TestSize(t *testing.T) {
 	const n, most = 10_000, 340
 	settle(t, 0)
-	for i := range shardCount {
-		byLocal[i].m, byTuple[i].m = nil, nil // maps do not shrink
+	for i := range shardCount { // maps do not shrink
+		byLocal[i].Lock()
+		byLocal[i].m = nil
+		byLocal[i].Unlock()
+		byTuple[i].Lock()
+		byTuple[i].m = nil
+		byTuple[i].Unlock()
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
