@@ -82,6 +82,7 @@ func play(ctx context.Context, t *tb, r *Result, o Observer) error {
 	tcp.restart(start)
 	multipath.restart(start)
 	zero := read(0, stages, streams)
+	r.zero = zero
 	r.Samples = []Sample{{Subflows: zero.Subflows}}
 	heal := func() {}
 	defer func() { heal() }()

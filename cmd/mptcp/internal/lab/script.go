@@ -70,6 +70,7 @@ type Stream struct {
 type Result struct {
 	Script     Script
 	Samples    []Sample
+	zero       Sample // what the paths had carried when the first began
 	TCP, MPTCP Stream
 	CutAt      time.Duration // when the path was cut in fact; zero: never
 	BackAt     time.Duration
