@@ -25,5 +25,5 @@ func (w *watch) mayJoin(l look) bool {
 	case accepted || w.sources:
 		return true
 	}
-	return l.endpoints > 0 && otherEndpoint(w.e)
+	return l.endpoints > 0 && hasEndpoint(w.e, w.joined)
 }

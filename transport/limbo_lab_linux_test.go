@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,11 +28,7 @@ func twoPaths(t *testing.T) (s *scene, second *mptcptest.Link) {
 func subflows(t *testing.T, c net.Conn, n int) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		st, err := mptcp.Inspect(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, _ := st.Subflows()
+		got := count(t, c)
 		if got == n {
 			return
 		}
@@ -39,6 +36,17 @@ func subflows(t *testing.T, c net.Conn, n int) {
 			t.Fatalf("%d subflows, want %d", got, n)
 		}
 	}
+}
+
+// count returns how many subflows c has.
+func count(t *testing.T, c net.Conn) int {
+	t.Helper()
+	st, err := mptcp.Inspect(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _ := st.Subflows()
+	return n
 }
 
 // inLimbo waits until c has no subflow any more, and returns how long it took
@@ -90,6 +98,10 @@ func TestLimbo(t *testing.T) {
 		{name: "dialed, endpoint of another address", room: true, prepare: func(s *scene, second *mptcptest.Link) {
 			second.Cut()
 			s.client.AddEndpoint(second.Addr(s.client), mptcptest.Subflow)
+		}},
+		{name: "dialed, endpoint of its own address only, had two subflows", room: true, open: func(t *testing.T, s *scene, second *mptcptest.Link, c, srv net.Conn) {
+			hadTwo(t, s, second, c, srv)
+			s.client.AddEndpoint(s.link.Addr(s.client), mptcptest.Subflow)
 		}},
 		{name: "accepted", accepted: true},
 		{name: "accepted, idle", accepted: true, idle: true},
@@ -199,6 +211,49 @@ func TestLimboLeavesRoom(t *testing.T) {
 			t.Errorf("after the second path came up: %v", err)
 		}
 	}
+}
+
+// TestLimboLeavesRoomForTheFirst: the second path goes while the first one, which
+// the connection began with and has lost before, is coming back.
+func TestLimboLeavesRoomForTheFirst(t *testing.T) {
+	t.Parallel()
+	s, second := twoPaths(t)
+	c, srv := s.ends(0, transport.Require, transport.Require)
+	s.client.AddEndpoint(second.Addr(s.client), mptcptest.Subflow)
+	subflows(t, c, 2)
+	subflows(t, srv, 2)
+	time.Sleep(time.Second) // until it was looked at
+	restore := s.link.Inject(mptcptest.ResetAll())
+	sent := 0
+	for one := false; !one; sent++ { // until a segment of each has met the fault
+		c.Write([]byte("."))
+		srv.Write([]byte("."))
+		time.Sleep(50 * time.Millisecond)
+		one = count(t, c) == 1 && count(t, srv) == 1
+	}
+	read := func(want string) {
+		t.Helper()
+		for _, end := range []net.Conn{c, srv} {
+			end.SetReadDeadline(time.Now().Add(5 * time.Second))
+			b := make([]byte, len(want))
+			if _, err := io.ReadFull(end, b); err != nil || string(b) != want {
+				t.Errorf("read %q, %v, want %q", b, err, want)
+			}
+		}
+	}
+	read(strings.Repeat(".", sent)) // who has something to read is not in limbo
+	s.client.AddEndpoint(s.link.Addr(s.client), mptcptest.Subflow)
+	second.Inject(mptcptest.ResetAll())
+	s.client.RemoveEndpoint(second.Addr(s.client)) // as a path manager that follows interfaces does
+	subflows(t, c, 0)
+	time.Sleep(3 * time.Second)
+	restore()
+	s.client.RemoveEndpoint(s.link.Addr(s.client))
+	s.client.AddEndpoint(s.link.Addr(s.client), mptcptest.Subflow)
+	for _, end := range []net.Conn{c, srv} {
+		end.Write([]byte("ping"))
+	}
+	read("ping")
 }
 
 // TestLimboAfterEnd: the peer has ended its stream, and then lost its state. No

@@ -14,10 +14,11 @@ import (
 	"github.com/multipath-go/mptcp/pathmanager"
 )
 
-// otherEndpoint reports whether the path manager has an endpoint from which it
-// may open a subflow to the peer of e, besides the address that e began with.
-// It costs some 150 microseconds and needs no privilege.
-func otherEndpoint(e *conntable.Entry) bool {
+// hasEndpoint reports whether the path manager has an endpoint from which it may
+// open a subflow to the peer of e. One of the address that e began with is only
+// counted if e has had other paths: it may have gone over to one of those, and
+// come back. It costs some 150 microseconds and needs no privilege.
+func hasEndpoint(e *conntable.Entry, joined bool) bool {
 	c, err := managerOf(e)
 	if err != nil {
 		return true // there are some, and nobody says which
@@ -29,7 +30,7 @@ func otherEndpoint(e *conntable.Entry) bool {
 	}
 	local, remote := plainAddr(e.Local), plainAddr(e.Remote)
 	return slices.ContainsFunc(endpoints, func(p pathmanager.Endpoint) bool {
-		return p.Flags&pathmanager.Subflow != 0 && p.Addr != local && p.Addr.Is4() == remote.Is4()
+		return p.Flags&pathmanager.Subflow != 0 && (joined || p.Addr != local) && p.Addr.Is4() == remote.Is4()
 	})
 }
 

@@ -16,7 +16,7 @@ type sight struct{ crowd int }
 
 func newSight() *sight                              { return new(sight) }
 func (*sight) look(*watch) look                     { return look{gone: true} }
-func otherEndpoint(*conntable.Entry) bool           { return false }
+func hasEndpoint(*conntable.Entry, bool) bool       { return false }
 func userspacePathManager() bool                    { return false }
 func setUserTimeout(syscall.RawConn, time.Duration) {}
 func disconnect(syscall.RawConn) error              { return nil }
