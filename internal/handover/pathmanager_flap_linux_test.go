@@ -79,6 +79,17 @@ func (s *ticking) end(t *testing.T) {
 	}
 }
 
+// alive ends the test at once, and says why, if the stream has ended.
+func (s *ticking) alive(t *testing.T) {
+	t.Helper()
+	select {
+	case err := <-s.done:
+		status, inspectErr := mptcp.Inspect(s.conns.first())
+		t.Fatalf("the stream has ended: %v; its connection: %v, %v", err, status, inspectErr)
+	default:
+	}
+}
+
 // subflows are the local addresses of those that are established.
 func (s *ticking) subflows() (local []netip.Addr) {
 	all, err := mptcp.Subflows(s.conns.first())
@@ -259,6 +270,7 @@ func TestManagerFlaps(t *testing.T) {
 	var slowest time.Duration
 	settle := func(what string) {
 		t.Helper()
+		s.alive(t)
 		if len(live) > 0 {
 			endpoints, rules = f.should(live) // else those of the last path stay
 		}
@@ -349,7 +361,10 @@ func TestManagerFlaps(t *testing.T) {
 			time.Sleep(rand.N(200 * time.Millisecond))
 		}
 	}
-	f.eventually("both paths are used again", func() bool { return len(s.subflows()) == 2 })
+	f.eventually("both paths are used again", func() bool {
+		s.alive(t)
+		return len(s.subflows()) == 2
+	})
 	after := usage(t)
 	t.Logf("%d flaps: slowest change of endpoints %v, longest gap up %v, down %v; before %v, running %v, after %v",
 		flaps, slowest, s.up.gap().Round(time.Millisecond), s.down.gap().Round(time.Millisecond), held, running, after)
