@@ -25,8 +25,7 @@ type Fault struct {
 	OneSubflow bool // the second path is not joined
 
 	// What is seen depends on who is first, by a tenth of a second: a machine
-	// that stands still for as long spoils it. Or both ends may meet the fault, if
-	// they send at the same moment.
+	// that stands still for as long spoils it.
 	Race bool
 
 	Ours  Want  // of this module's dialer and listener

@@ -85,7 +85,7 @@ var twoP = []Fault{
 		Ours: Want{Client: multi, Server: multi, ServerMoves: "MPTCPRetrans"},
 	},
 	{
-		Name: "option stripped from first path", TwoPaths: true, Race: true, Mid: both(strip(mptcptest.Always)),
+		Name: "option stripped from first path", TwoPaths: true, Mid: both(strip(mptcptest.Always)),
 		Ours: Want{Client: multi, Server: multi, ServerMoves: "MPRstTx", EitherEnd: true},
 		Note: "A connection with several subflows cannot fall back: the subflow is reset instead, by the end that misses the option first. Here it is the server; it may be the client.",
 	},
@@ -95,7 +95,7 @@ var twoP = []Fault{
 		Note: "Whether the one RPC that follows is altered depends on the path that it takes.",
 	},
 	{
-		Name: "payload rewritten on first path, checksum on", TwoPaths: true, Race: true, Host: sysctl(client, "net.mptcp.checksum_enabled", 1), Mid: both(rewrite),
+		Name: "payload rewritten on first path, checksum on", TwoPaths: true, Host: sysctl(client, "net.mptcp.checksum_enabled", 1), Mid: both(rewrite),
 		Ours: Want{Client: multi, Server: multi, ClientMoves: "MPFailRx MPRstRx", ServerMoves: "DataCsumErr MPFailTx MPRstTx", EitherEnd: true},
 		Note: "The subflow is reset by the end that first gets such data, here the server, and the data comes by the other path.",
 	},

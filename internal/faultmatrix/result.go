@@ -117,6 +117,7 @@ type Result struct {
 	Cell
 	Broken []string // what went wrong with the measurement itself
 	Log    []string // the timeline of the laboratory
+	Before []string // what differed when it was measured the first time, if it was measured twice
 
 	DialTime       time.Duration
 	DialErr        error
