@@ -21,8 +21,9 @@ import (
 const giveUpAfter = 2800 * time.Millisecond
 
 // minConfirm is how long Multipath TCP is given at least, once TCP was
-// answered, before its silence counts.
-const minConfirm = 10 * time.Millisecond
+// answered, before its silence counts: more than a radio link or a busy machine
+// may happen to add to a round trip. A destination costs it once.
+const minConfirm = 40 * time.Millisecond
 
 // trialShare is the part of TCP's connect time that a trial waits for Multipath
 // TCP after that: not enough to be noticed.
