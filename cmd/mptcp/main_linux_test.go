@@ -45,12 +45,17 @@ func commandIn(h *mptcptest.Host, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// finish runs a command to its end.
+// finish runs a command to its end, for which it has a minute.
 func finish(t testing.TB, cmd *exec.Cmd) output {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() }) // which its status shows
+		err = cmd.Wait()
+		late.Stop()
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

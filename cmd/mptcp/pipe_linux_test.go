@@ -87,12 +87,18 @@ func TestPipe(t *testing.T) {
 	said, wait := background(t, serve)
 	said.await(t, "Listening")
 	dial := commandIn(s.client, "dial", s.target)
-	dial.Stdin = bytes.NewReader(question)
+	out, err := dial.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	go func() {
-		for !strings.Contains(said.String(), "+ subflow 2") && t.Context().Err() == nil {
+		// What is missing is missed below.
+		_, _ = out.Write(question)
+		for end := time.Now().Add(20 * time.Second); !strings.Contains(said.String(), "+ subflow 2") && time.Now().Before(end); {
 			time.Sleep(5 * time.Millisecond) // a connection that is half closed gets no further subflow
 		}
-		_, _ = in.Write(answer) // what is missing is missed below
+		out.Close()
+		_, _ = in.Write(answer)
 		in.Close()
 	}()
 	o := finish(t, dial)
