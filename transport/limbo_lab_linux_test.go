@@ -226,6 +226,9 @@ func TestLimboLeavesRoomForTheFirst(t *testing.T) {
 	restore := s.link.Inject(mptcptest.ResetAll())
 	sent := 0
 	for one := false; !one; sent++ { // until a segment of each has met the fault
+		if sent == 200 {
+			t.Fatal("the first subflow is not reset")
+		}
 		c.Write([]byte("."))
 		srv.Write([]byte("."))
 		time.Sleep(50 * time.Millisecond)
