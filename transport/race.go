@@ -22,7 +22,7 @@ const giveUpAfter = 2800 * time.Millisecond
 
 // minConfirm is how long Multipath TCP is given at least, once TCP was
 // answered, before its silence counts: more than a radio link or a busy machine
-// may happen to add to a round trip. A destination costs it once.
+// may happen to add to a round trip. What is learned from it is remembered.
 const minConfirm = 40 * time.Millisecond
 
 // trialShare is the part of TCP's connect time that a trial waits for Multipath
@@ -252,8 +252,9 @@ func (r *race) confirm(ctx context.Context, mp, tcp *attempt, giveUp <-chan time
 	return nil
 }
 
-// patience is how long Multipath TCP may still take once TCP was answered. It
-// had the head start before.
+// patience is how long Multipath TCP may still take once TCP was answered, if
+// only with a refusal. It had the head start before, and gets no more than that
+// again, unless that is very short.
 func (r *race) patience(tcp *attempt) time.Duration {
 	limit := r.headStart
 	if limit < 0 {

@@ -93,18 +93,24 @@ func (s *scene) dial(d *transport.Dialer) (mptcp.Status, time.Duration) {
 }
 
 // want dials until it comes out as it should, five times at most: a machine that
-// stands still delays a dial, and may make it another one, but what goes wrong
-// goes wrong each time.
+// stands still delays a dial, and makes it another one at times, but hardly twice.
 func (s *scene) want(dialer func() *transport.Dialer, state mptcp.State, reason mptcp.Reason, most time.Duration) {
 	s.t.Helper()
+	wrong := 0
 	for range 5 {
 		st, took := s.dial(dialer())
-		if took <= most && st.State == state && st.Reason == reason {
+		right := st.State == state && st.Reason == reason
+		if right && took <= most {
 			return
 		}
 		s.t.Logf("%v after %v: want %v (%v) within %v", st, took, state, reason, most)
+		if !right && took <= most {
+			if wrong++; wrong == 2 {
+				break
+			}
+		}
 	}
-	s.t.Error("five dials came out wrong")
+	s.t.Error("dials came out wrong, or late each time")
 }
 
 // noBlackhole checks that the kernel has not switched Multipath TCP off.

@@ -146,3 +146,22 @@ func TestTrial(t *testing.T) {
 }
 
 var errRefused = &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+
+// TestPatience: an answer that jitter delays by some tens of milliseconds is
+// waited for, also on a path that is shorter, and none for longer than the head
+// start.
+func TestPatience(t *testing.T) {
+	for _, c := range []struct{ connect, headStart, want time.Duration }{
+		{0, DefaultHeadStart, 40 * time.Millisecond},
+		{15 * time.Millisecond, DefaultHeadStart, 40 * time.Millisecond},
+		{50 * time.Millisecond, DefaultHeadStart, 100 * time.Millisecond},
+		{time.Second, DefaultHeadStart, DefaultHeadStart},
+		{time.Second, -1, DefaultHeadStart},
+		{10 * time.Second, 5 * time.Second, giveUpAfter},
+	} {
+		tcp := &attempt{connected: int64(c.connect)}
+		if got := (&race{headStart: c.headStart}).patience(tcp); got != c.want {
+			t.Errorf("TCP connected in %v, head start %v: %v, want %v", c.connect, c.headStart, got, c.want)
+		}
+	}
+}
