@@ -139,7 +139,8 @@ does. Package net says yes or no (MultipathTCP of the connection) where this mod
 Rows are for IPv4 and IPv6 (4, 6) unless they differ. Times are the longer of the two.
 
 The test of internal/faultmatrix measures every cell and holds all of this: states and reasons, paths, fates,
-counters, and what package net does. For times it has generous bounds.
+counters, and what package net does. For times it has generous bounds. A cell with another time, counter or fate is
+measured once more; one with another state, reason or answer is wrong at once.
 
 ## Dial and state
 

@@ -171,6 +171,7 @@ func TestCheck(t *testing.T) {
 	for what, spoil := range map[string]func(*Result){
 		"":                                      func(*Result) {},
 		"client: ":                              func(r *Result) { r.Client[2] = multi },
+		"first RPC: ":                           func(r *Result) { r.First = Altered },
 		"second path in use: ":                  func(r *Result) { r.Joined = true },
 		"stream: ":                              func(r *Result) { r.Stream = deadline },
 		"dial: ":                                func(r *Result) { r.DialTime = time.Minute },
@@ -180,14 +181,15 @@ func TestCheck(t *testing.T) {
 		"server's counter MPCapableSYNRX: has mov": func(r *Result) { r.ServerMoved["MPCapableSYNRX"] = 1 },
 	} {
 		r := expected(cell)
-		r.Kernel = mptcp.Counters{"MPCapableSYNTX": 0}
+		client, server := cell.moves()
+		r.Kernel = count(slices.Concat(client, server))
 		r.ClientMoved["MPTCPRetrans"] = 1 // depends on the timing
 		spoil(r)
 		lines := r.Check()
 		if what == "" && len(lines) != 0 || what != "" && (len(lines) != 1 || !strings.HasPrefix(lines[0], what)) {
 			t.Errorf("%q: %q", what, lines)
 		}
-		if want := what != "" && what != "client: "; r.noise() != want {
+		if want := what != "" && what != "client: " && what != "first RPC: "; r.noise() != want {
 			t.Errorf("%q: noise %v", what, r.noise())
 		}
 	}

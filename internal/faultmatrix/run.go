@@ -25,7 +25,8 @@ func Cells(match func(*Fault) bool) []Cell {
 }
 
 // Run measures cells, several at a time, and returns the results in the order
-// of the cells. One that differs in what may be noise is measured once more. It must be called in a laboratory: see mptcptest.Main.
+// of the cells. One that differs in what may be noise is measured once more. It
+// must be called in a laboratory: see mptcptest.Main.
 func Run(cells []Cell) []*Result {
 	results := make([]*Result, len(cells))
 	next := make(chan int)

@@ -33,6 +33,9 @@ func (program) Run() int {
 	results := faultmatrix.Run(faultmatrix.Cells(nil))
 	status := 0
 	for _, r := range results {
+		for _, line := range r.Before {
+			fmt.Fprintf(os.Stderr, "%s: measured twice: %s\n", r.Cell, line)
+		}
 		for _, line := range r.Check() {
 			fmt.Fprintf(os.Stderr, "%s: %s\n", r.Cell, line)
 			status = 1
