@@ -50,6 +50,7 @@ func finish(t testing.TB, cmd *exec.Cmd) output {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.WaitDelay = time.Second // for what it may have started
 	err := cmd.Start()
 	if err == nil {
 		late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() }) // which its status shows
