@@ -24,9 +24,10 @@ const (
 	soakPerConn = 10                     // streams of one connection
 
 	// soakPatience is how long a stream may stand still, and data be
-	// unacknowledged. Linux waits longer for a path that has been down often:
-	// see docs/handover.md.
-	soakPatience, longSoakPatience = 20 * time.Second, 2 * time.Minute
+	// unacknowledged. For a path that has been down often Linux waits up to two
+	// minutes (TCP_RTO_MAX), and then the path may be down again: see
+	// docs/handover.md.
+	soakPatience, longSoakPatience = 20 * time.Second, 4 * time.Minute
 )
 
 // TestSoak: streams over two paths that come and go at random, never both. Every
