@@ -26,7 +26,7 @@ func (s *Scene) FallsBack(p Program, want string) {
 		s.t.Errorf("%s on the wire:\n%s", p.Name, s.seen())
 	}
 	if !s.t.Failed() {
-		record(s.t, Result{Program: p.Name, Version: p.Version, Us: p.Us, Outcome: want})
+		s.record(s.t, Result{Program: p.Name, Version: p.Version, Us: p.Us, Outcome: want})
 	}
 }
 

@@ -18,6 +18,7 @@ type Scene struct {
 	first, second *mptcptest.Link
 	wires         [2]*wire // of first and second
 	patience      time.Duration
+	record        func(testing.TB, Result)
 	old           uint64 // the highest number of a connection of an earlier test, which may still be open
 }
 
@@ -28,7 +29,7 @@ func New(t testing.TB) *Scene {
 	for c := range transport.Connections() {
 		old = max(old, c.ID())
 	}
-	s := &Scene{t: t, patience: patience, old: old, Client: lab.Host("client"), Server: lab.Host("server")}
+	s := &Scene{t: t, patience: patience, record: record, old: old, Client: lab.Host("client"), Server: lab.Host("server")}
 	for _, h := range []*mptcptest.Host{s.Client, s.Server} {
 		h.Sysctl("net.ipv4.tcp_congestion_control", "reno") // BBR would collapse
 	}

@@ -40,10 +40,11 @@ func (j *judged) Fatalf(format string, args ...any) {
 
 // judge runs f as a test of its own in a scene, and returns what it said.
 func judge(t *testing.T, f func(s *Scene)) (failures string) {
-	t.Setenv(EnvRecord, "") // these are no programs
+	t.Helper()
 	j := &judged{TB: t}
 	s := New(t)
 	s.t, s.patience = j, 2*time.Second
+	s.record = func(testing.TB, Result) {} // these are no programs
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

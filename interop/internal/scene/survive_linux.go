@@ -74,7 +74,7 @@ func (s *Scene) Survives(p Program) {
 		s.t.Errorf("%s: after the loss of the first path: on it %v, on the second %v", p.Name, first, second)
 	}
 	if !s.t.Failed() {
-		record(s.t, Result{Program: p.Name, Version: p.Version, Us: p.Us, Outcome: mptcp.Multipath.String(), Gap: gap})
+		s.record(s.t, Result{Program: p.Name, Version: p.Version, Us: p.Us, Outcome: mptcp.Multipath.String(), Gap: gap})
 	}
 }
 
