@@ -20,7 +20,7 @@ const (
 	// share is how much the looks at one connection are apart at least, for
 	// each connection that is watched: so all the looks together take less than
 	// a hundredth of a processor, however many there are, as long as they rest.
-	share = 500 * time.Microsecond
+	share = 800 * time.Microsecond
 
 	// precise is the user timeout below which the watchdog looks at TCP
 	// connections as well. Linux counts TCP_USER_TIMEOUT from the first

@@ -68,9 +68,9 @@ func TestInterval(t *testing.T) {
 		{20 * time.Second, 1, idleInterval, busyInterval},
 		{2 * time.Second, 1, 100 * time.Millisecond, 100 * time.Millisecond},
 		{300 * time.Millisecond, 1, tick, tick},
-		{0, 10_000, 5 * time.Second, 5 * time.Second},
-		{20 * time.Second, 10_000, 5 * time.Second, time.Second},
-		{time.Second, 10_000, 5 * time.Second, tick},
+		{0, 10_000, 8 * time.Second, 8 * time.Second},
+		{20 * time.Second, 10_000, 8 * time.Second, time.Second},
+		{time.Second, 10_000, 8 * time.Second, tick},
 	} {
 		w := &watch{userTimeout: tt.userTimeout}
 		if r, s := w.resting(tt.crowd), w.stirring(busyInterval, tt.crowd); r != tt.resting || s != tt.stirring {
