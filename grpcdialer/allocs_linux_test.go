@@ -78,8 +78,8 @@ func TestAllocsPerRPC(t *testing.T) {
 		limit float64
 	}{
 		{"idle interceptors", allocsPerRPC(t, grpcdialer.ServerOptions(), grpcdialer.DialOptions()) - plain, 0},
-		{"both sides report", allocsPerRPC(t, grpcdialer.ServerOptions(reporter), grpcdialer.DialOptions(reporter)) - plain, 3},
-		{"with the trailer", allocsPerRPC(t, grpcdialer.ServerOptions(reporter, grpcdialer.WithTrailer()), grpcdialer.DialOptions(reporter)) - plain, 16},
+		{"both sides report", allocsPerRPC(t, grpcdialer.ServerOptions(reporter), grpcdialer.DialOptions(reporter)) - plain, 2},
+		{"with the trailer", allocsPerRPC(t, grpcdialer.ServerOptions(reporter, grpcdialer.WithTrailer()), grpcdialer.DialOptions(reporter)) - plain, 15},
 	} {
 		t.Logf("%s: %.2f allocations more than %.2f", c.name, c.extra, plain)
 		// The race detector has pools drop a quarter of what they are given,

@@ -49,7 +49,7 @@ type Report struct {
 	// Unix socket or bufconn; or one that matches net.ErrClosed, in which case
 	// Status is the last one that was read, if any.
 	//
-	// Of an RPC that ended well over Multipath TCP it may be ten milliseconds
+	// Of an RPC that ended well over Multipath TCP it may be twenty milliseconds
 	// old: RPCs that end on the same connection meanwhile share one look at it.
 	// [FromContext] and [Status] look each time.
 	//

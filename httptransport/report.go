@@ -58,7 +58,7 @@ type Report struct {
 	// [FromRequest]. If it matches net.ErrClosed, Status is the last one that
 	// was read.
 	//
-	// Of a request that ended well over Multipath TCP it may be ten milliseconds
+	// Of a request that ended well over Multipath TCP it may be twenty milliseconds
 	// old: requests that end on the same connection meanwhile share one look at
 	// it. [FromRequest] and [FromResponse] look each time.
 	Status    mptcp.Status
