@@ -157,6 +157,45 @@ func TestInnerInterceptorFails(t *testing.T) {
 	}
 }
 
+// What asks gRPC for the peer is used once: an interceptor may have it written to when
+// the RPC has long been reported, and other reports do not change.
+func TestPeerOptionUsedOnce(t *testing.T) {
+	needMultipath(t)
+	checkLeaks(t)
+	ln := listen(t, transport.Prefer)
+	serve(t, ln)
+	reports := new(recorder)
+	kept := make(map[*peer.Peer]bool)
+	cc := client(t, ln.Addr().String(), append(grpcdialer.DialOptions(grpcdialer.WithReporter(reports.report)), plaintext,
+		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			for p := range kept {
+				*p = peer.Peer{Addr: new(net.TCPAddr), LocalAddr: new(net.TCPAddr)} // of an attempt that nobody waits for
+			}
+			for _, o := range opts {
+				if o, ok := o.(grpc.PeerCallOption); ok {
+					kept[o.PeerAddr] = true
+				}
+			}
+			return invoker(ctx, method, req, reply, cc, opts...)
+		}))...)
+	tc := testgrpc.NewTestServiceClient(cc)
+	const n = 100
+	for range n {
+		if _, err := tc.EmptyCall(context10s(t), new(testpb.Empty)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(kept) != n {
+		t.Errorf("%d RPCs used %d", n, len(kept))
+	}
+	all := reports.wait(t, n)
+	for _, r := range all {
+		if r.LocalAddr != all[0].LocalAddr || r.StatusErr != nil || r.Status.State != mptcp.Multipath {
+			t.Fatalf("%+v", r)
+		}
+	}
+}
+
 // nopStats is a stats handler that stands for those of others.
 type nopStats struct{ stats.Handler }
 

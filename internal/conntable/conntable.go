@@ -17,12 +17,12 @@ import (
 	"iter"
 	"net"
 	"net/netip"
+	"reflect"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 )
 
 // Role says which end of the connection this process is.
@@ -100,11 +100,15 @@ var (
 	lastID  atomic.Uint64
 )
 
-// localShard mixes the bits of the pointer (Fibonacci hashing): it is what every
-// report begins with, and a hash that nobody can guess takes longer than all the
-// rest of a lookup. Nobody who could guess has a say in where addresses are kept.
+// localShard mixes the bits of the pointer, twice, since addresses are kept at regular
+// distances: it is what every report begins with, and a hash that nobody can guess
+// takes longer than all the rest of a lookup. Nobody who could guess this one has a
+// say in where addresses are kept.
 func localShard(a *net.TCPAddr) *shard[*net.TCPAddr] {
-	return &byLocal[uint64(uintptr(unsafe.Pointer(a)))*0x9e3779b97f4a7c15>>(64-shardBits)]
+	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	h := uint64(reflect.ValueOf(a).Pointer()) * odd
+	h = (h ^ h>>32) * odd
+	return &byLocal[h>>(64-shardBits)]
 }
 
 type tuple struct{ local, remote netip.AddrPort }

@@ -262,3 +262,21 @@ func BenchmarkLookup(b *testing.B) {
 		c.Close()
 	}
 }
+
+// Addresses are kept at regular distances, and are to be in different shards all the
+// same: as many as for random numbers, within what chance does.
+func TestShards(t *testing.T) {
+	for _, every := range []int{1, 2, 3, 4, 6, 8} { // of 48 bytes
+		addrs := make([]*net.TCPAddr, 64*every)
+		for i := range addrs {
+			addrs[i] = new(net.TCPAddr)
+		}
+		used := make(map[*shard[*net.TCPAddr]]bool)
+		for i := 0; i < len(addrs); i += every {
+			used[localShard(addrs[i])] = true
+		}
+		if len(used) < 20 { // 27.8 on average, and less than 22 once in ten thousand times
+			t.Errorf("one address in %d: 64 are in %d of %d shards", every, len(used), shardCount)
+		}
+	}
+}

@@ -2,7 +2,7 @@
 //
 // To ask the kernel is most of what a report costs, and not only to the one who
 // asks: it takes the lock of the socket, and whoever wants to send waits for it.
-// With one look in twenty milliseconds a busy connection carries up to two percent
+// With one look in some milliseconds a busy connection carries up to two percent
 // more RPCs than with one in each.
 package recent
 

@@ -115,4 +115,7 @@ func TestKnownBetter(t *testing.T) {
 	if s, err := atEnd(c.LocalAddr(), nil, now, false); s.Token == 1 {
 		t.Errorf("ended: %v, %v", s, err)
 	}
+	if l, _ := e.Recent.Load().(*look); l == nil || l.status.Token != 1 {
+		t.Errorf("%v was kept of a connection that had ended", l)
+	}
 }
