@@ -72,7 +72,8 @@ func TestClientGone(t *testing.T) {
 			if d := <-ended; d > 6*time.Second {
 				t.Errorf("the handler went on for %v", d)
 			}
-			if r := <-reported; r.Err == nil || r.Status.State != mptcp.Multipath {
+			// By then the kernel may have taken the last subflow off the connection.
+			if r := <-reported; r.Err == nil || r.Status.State != mptcp.Multipath && r.Status.Reason != mptcp.ReasonNoSubflow {
 				t.Errorf("report %+v", r)
 			}
 		})
