@@ -2,6 +2,7 @@ package pathmanager_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -331,10 +332,11 @@ func TestEventsEnd(t *testing.T) {
 			t.Error(e, err)
 		}
 		ctx, cancel = context.WithTimeout(t.Context(), time.Millisecond)
-		events, err = c.Events(ctx)
-		must(t, err)
-		for e, err := range events {
-			t.Error(e, err)
+		if events, err = c.Events(ctx); !errors.Is(err, context.DeadlineExceeded) { // a slow machine
+			must(t, err)
+			for e, err := range events {
+				t.Error(e, err)
+			}
 		}
 		cancel()
 		_, err = c.Events(ctx)
