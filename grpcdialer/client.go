@@ -48,6 +48,7 @@ func UnaryClientInterceptor(r Reporter) grpc.UnaryClientInterceptor {
 		p := newPeerOption(opts)
 		err := invoker(ctx, method, req, reply, cc, p.after(opts)...)
 		finish(ctx, r, opts, &p.peer, start, method, false, err)
+		p.peer = peer.Peer{} // a sheet may last longer than the connection should
 		return err
 	}
 }
@@ -127,24 +128,15 @@ func (p *peerOption) after(opts []grpc.CallOption, more ...grpc.CallOption) []gr
 // finish makes a report with the status of the connection to p and hands it
 // to whoever wants it.
 func finish(ctx context.Context, r Reporter, opts []grpc.CallOption, p *peer.Peer, start time.Duration, method string, stream bool, err error) {
-	asked := slices.ContainsFunc(opts, isStatusOption)
 	var report Report // field by field: a literal would be on the stack once more
 	report.Method, report.Side, report.Stream, report.Err = method, Client, stream, err
-	report.look(p, start, asked)
-	if asked {
-		answer(opts, &report.Status)
-	}
-	*p = peer.Peer{} // a sheet may last longer than the connection should
-	if r != nil {
-		r(ctx, report)
-	}
-}
-
-// answer fills what the options of the call ask for.
-func answer(opts []grpc.CallOption, s *mptcp.Status) {
+	report.look(p, start, slices.ContainsFunc(opts, isStatusOption))
 	for _, o := range opts {
 		if o, ok := o.(statusOption); ok {
-			*o.s = *s
+			*o.s = report.Status
 		}
+	}
+	if r != nil {
+		r(ctx, report)
 	}
 }

@@ -34,28 +34,29 @@ type look struct {
 // What is no confirmed Multipath TCP is looked at each time: it is about to change, or
 // costs nothing.
 func AtEnd(s *mptcp.Status, local, remote net.Addr, now time.Duration, exact bool) error {
+	var keep *conntable.Entry
 	if !exact {
-		if seen, _ := find(local, now); seen != nil {
+		seen, e := find(local, now)
+		if seen != nil {
 			*s = *seen
 			return nil
 		}
+		keep = e
 	}
-	return inspect(s, local, remote, now, exact)
+	return inspect(s, local, remote, now, keep)
 }
 
-// inspect looks. It is not inlined: what it needs of the stack, most reports do not,
-// and the stack of a server's handler is new, in no processor's cache.
+// inspect looks, and keeps what it sees in e if that is not nil. It is not inlined:
+// what it needs of the stack, most reports do not, and the stack of a server's handler
+// is new, in no processor's cache.
 //
 //go:noinline
-func inspect(s *mptcp.Status, local, remote net.Addr, now time.Duration, exact bool) (err error) {
+func inspect(s *mptcp.Status, local, remote net.Addr, now time.Duration, e *conntable.Entry) (err error) {
 	*s, err = mptcp.InspectAddrs(local, remote)
-	if exact || err != nil || s.State != mptcp.Multipath || !s.Confirmed {
-		return err
-	}
-	if _, e := find(local, now); e != nil {
+	if e != nil && err == nil && s.State == mptcp.Multipath && s.Confirmed {
 		e.Recent.Store(&look{now, *s})
 	}
-	return nil
+	return err
 }
 
 // Before is AtEnd before the end, which is left to be looked at anew.
