@@ -23,7 +23,7 @@ func allocsPerRPC(t *testing.T, server []grpc.ServerOption, dial []grpc.DialOpti
 	ln := listen(t, transport.Prefer)
 	serve(t, ln, server...)
 	tc := testgrpc.NewTestServiceClient(client(t, ln.Addr().String(), append(dial, plaintext)...))
-	ctx := context10s(t)
+	ctx := testContext(t)
 	empty := new(testpb.Empty)
 	call := func() {
 		if _, err := tc.EmptyCall(ctx, empty); err != nil {
@@ -108,7 +108,7 @@ func TestFromContextAllocs(t *testing.T) {
 		}
 	}})
 	cc := client(t, ln.Addr().String(), append(grpcdialer.DialOptions(), plaintext)...)
-	if _, err := testgrpc.NewTestServiceClient(cc).EmptyCall(context10s(t), new(testpb.Empty)); err != nil {
+	if _, err := testgrpc.NewTestServiceClient(cc).EmptyCall(testContext(t), new(testpb.Empty)); err != nil {
 		t.Fatal(err)
 	}
 	if allocs != 0 {

@@ -157,7 +157,7 @@ func TestFromContext(t *testing.T) {
 				opts[0] = tlsCreds(setup.creds)
 			}
 			tc := testgrpc.NewTestServiceClient(client(t, ln.Addr().String(), opts...))
-			ctx := context10s(t)
+			ctx := testContext(t)
 
 			var unary, streaming peer.Peer
 			if _, err := tc.EmptyCall(ctx, new(testpb.Empty), grpc.Peer(&unary)); err != nil {
@@ -226,7 +226,7 @@ func TestFromContextErrors(t *testing.T) {
 		var got error
 		serveService(t, c.ln, contextServer{seen: func(ctx context.Context) { _, got = grpcdialer.FromContext(ctx) }})
 		cc := client(t, c.target, append(append(grpcdialer.DialOptions(), plaintext), c.opts...)...)
-		if _, err := testgrpc.NewTestServiceClient(cc).EmptyCall(context10s(t), new(testpb.Empty)); err != nil {
+		if _, err := testgrpc.NewTestServiceClient(cc).EmptyCall(testContext(t), new(testpb.Empty)); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if !errors.Is(got, c.want) {
@@ -255,7 +255,7 @@ func TestFromContextOnClient(t *testing.T) {
 	var earlyErr error
 	cc := client(t, ln.Addr().String(), append(grpcdialer.DialOptions(), plaintext,
 		grpc.WithPerRPCCredentials(perAttempt{func(s mptcp.Status, err error) { early, earlyErr = s, err }}))...)
-	stream := open(context10s(t), t, testgrpc.NewTestServiceClient(cc))
+	stream := open(testContext(t), t, testgrpc.NewTestServiceClient(cc))
 	if earlyErr != nil || early.State != mptcp.Multipath {
 		t.Errorf("in GetRequestMetadata: %v, %v", early, earlyErr)
 	}

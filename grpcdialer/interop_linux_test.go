@@ -88,7 +88,7 @@ func TestInterop(t *testing.T) {
 				ln := listen(t, mode)
 				serve(t, ln, serverOpts...)
 				cc := client(t, ln.Addr().String(), dialOpts...)
-				ctx := context10s(t)
+				ctx := testContext(t)
 				// The timeout case is about an RPC and not about the dial.
 				interop.DoEmptyUnaryCall(ctx, testgrpc.NewTestServiceClient(cc))
 				clientSide.wait(t, 1)

@@ -63,7 +63,7 @@ func TestReasonsInLab(t *testing.T) {
 			memory := new(transport.Memory)
 			for i, want := range []mptcp.Reason{c.client, c.second} {
 				cc := labClient(t, phone, address, clientSide, memory)
-				if _, err := testgrpc.NewTestServiceClient(cc).EmptyCall(context10s(t), new(testpb.Empty)); err != nil {
+				if _, err := testgrpc.NewTestServiceClient(cc).EmptyCall(testContext(t), new(testpb.Empty)); err != nil {
 					t.Fatal(err)
 				}
 				r := clientSide.wait(t, i+1)[i]
@@ -92,7 +92,7 @@ func TestFallbackBetweenRPCs(t *testing.T) {
 	tc := testgrpc.NewTestServiceClient(cc)
 	call := func() {
 		t.Helper()
-		if _, err := tc.EmptyCall(context10s(t), new(testpb.Empty)); err != nil {
+		if _, err := tc.EmptyCall(testContext(t), new(testpb.Empty)); err != nil {
 			t.Fatal(err)
 		}
 	}

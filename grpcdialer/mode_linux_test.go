@@ -50,7 +50,7 @@ func TestWithMode(t *testing.T) {
 					plaintext, grpc.WithResolvers(r),
 					grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"`+balancer+`": {}}]}`))...)
 				var s mptcp.Status
-				_, err := testgrpc.NewTestServiceClient(cc).EmptyCall(context10s(t), new(testpb.Empty), grpcdialer.Status(&s))
+				_, err := testgrpc.NewTestServiceClient(cc).EmptyCall(testContext(t), new(testpb.Empty), grpcdialer.Status(&s))
 				if s.State != c.want || s.Reason != c.reason {
 					t.Errorf("%s, %s, endpoints %v: %v, %v; want %v, %v", c.name, balancer, endpoints, s, err, c.want, c.reason)
 				}

@@ -202,7 +202,7 @@ func TestProxyMultipath(t *testing.T) {
 		asked <- u.String()
 		return proxyAt(proxy.ln.Addr().String())(u)
 	})), plaintext)...)
-	if _, err := testgrpc.NewTestServiceClient(cc).EmptyCall(context10s(t), new(testpb.Empty), grpcdialer.Status(&s)); err != nil {
+	if _, err := testgrpc.NewTestServiceClient(cc).EmptyCall(testContext(t), new(testpb.Empty), grpcdialer.Status(&s)); err != nil {
 		t.Fatal(err)
 	}
 	if s.State != mptcp.Multipath || proxy.accepted[0].State != mptcp.Multipath {
@@ -220,7 +220,7 @@ func TestProxyMultipath(t *testing.T) {
 		t.Errorf("proxy asked for %v", u)
 		return proxyAt(proxy.ln.Addr().String())(u)
 	})), plaintext)...)
-	if _, err := testgrpc.NewTestServiceClient(direct).EmptyCall(context10s(t), new(testpb.Empty), grpcdialer.Status(&s)); err != nil {
+	if _, err := testgrpc.NewTestServiceClient(direct).EmptyCall(testContext(t), new(testpb.Empty), grpcdialer.Status(&s)); err != nil {
 		t.Fatal(err)
 	}
 	if s.State != mptcp.Fallback {
@@ -273,7 +273,7 @@ func TestProxyErrors(t *testing.T) {
 			})
 			defer wg.Wait()
 			defer ln.Close()
-			text := dialThrough(context10s(t), t, proxyAt(ln.Addr().String())).Error()
+			text := dialThrough(testContext(t), t, proxyAt(ln.Addr().String())).Error()
 			if want := "proxy " + ln.Addr().String() + " for target.test:99: "; !strings.Contains(text, want) || !strings.Contains(text, c.want) {
 				t.Errorf("%s\nwant %s ... %s", text, want, c.want)
 			}
@@ -283,12 +283,12 @@ func TestProxyErrors(t *testing.T) {
 		{"socks5://user:secret@192.0.2.1:1080", `proxy 192.0.2.1:1080 for target.test:99: scheme socks5: only HTTP CONNECT is supported`},
 		{"http://user:secret@127.0.0.1:1", "proxy 127.0.0.1:1 for target.test:99: dial tcp 127.0.0.1:1: "},
 	} {
-		text := dialThrough(context10s(t), t, func(*url.URL) (*url.URL, error) { return url.Parse(c.proxy) }).Error()
+		text := dialThrough(testContext(t), t, func(*url.URL) (*url.URL, error) { return url.Parse(c.proxy) }).Error()
 		if !strings.Contains(text, c.want) || strings.Contains(text, "secret") {
 			t.Errorf("%s\nwant %s and no password", text, c.want)
 		}
 	}
-	text := dialThrough(context10s(t), t, func(*url.URL) (*url.URL, error) { return nil, io.ErrNoProgress }).Error()
+	text := dialThrough(testContext(t), t, func(*url.URL) (*url.URL, error) { return nil, io.ErrNoProgress }).Error()
 	if want := "proxy for target.test:99: " + io.ErrNoProgress.Error(); !strings.Contains(text, want) {
 		t.Errorf("%s\nwant %s", text, want)
 	}
@@ -315,7 +315,7 @@ func TestProxySilent(t *testing.T) {
 	opts = append(opts, grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: 100 * time.Millisecond}))
 	cc := client(t, "passthrough:target.test:99", opts...)
 	start := time.Now()
-	_, err := testgrpc.NewTestServiceClient(cc).EmptyCall(context10s(t), new(testpb.Empty))
+	_, err := testgrpc.NewTestServiceClient(cc).EmptyCall(testContext(t), new(testpb.Empty))
 	if took := time.Since(start); err == nil || took > 5*time.Second {
 		t.Errorf("deadline: %v after %v", err, took)
 	}

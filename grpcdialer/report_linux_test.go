@@ -35,7 +35,7 @@ func TestStreamReportedOnce(t *testing.T) {
 		err  error // of reading the status
 	}{
 		{"end of stream", func(t *testing.T, tc testgrpc.TestServiceClient, _ *grpc.ClientConn) {
-			stream := open(context10s(t), t, tc)
+			stream := open(testContext(t), t, tc)
 			if err := stream.CloseSend(); err != nil {
 				t.Fatal(err)
 			}
@@ -46,7 +46,7 @@ func TestStreamReportedOnce(t *testing.T) {
 			}
 		}, codes.OK, nil},
 		{"error", func(t *testing.T, tc testgrpc.TestServiceClient, _ *grpc.ClientConn) {
-			stream := open(context10s(t), t, tc)
+			stream := open(testContext(t), t, tc)
 			request := &testpb.StreamingOutputCallRequest{ResponseStatus: &testpb.EchoStatus{Code: int32(codes.DataLoss)}}
 			if err := stream.Send(request); err != nil {
 				t.Fatal(err)
@@ -58,7 +58,7 @@ func TestStreamReportedOnce(t *testing.T) {
 			}
 		}, codes.DataLoss, nil},
 		{"cancel", func(t *testing.T, tc testgrpc.TestServiceClient, _ *grpc.ClientConn) {
-			ctx, cancel := context.WithCancel(context10s(t))
+			ctx, cancel := context.WithCancel(testContext(t))
 			stream := open(ctx, t, tc)
 			cancel()
 			if _, err := stream.Recv(); err == nil {
@@ -66,26 +66,26 @@ func TestStreamReportedOnce(t *testing.T) {
 			}
 		}, codes.Canceled, nil},
 		{"cancel, nobody receives", func(t *testing.T, tc testgrpc.TestServiceClient, _ *grpc.ClientConn) {
-			ctx, cancel := context.WithCancel(context10s(t))
+			ctx, cancel := context.WithCancel(testContext(t))
 			open(ctx, t, tc)
 			cancel()
 		}, codes.Canceled, nil},
 		{"deadline", func(t *testing.T, tc testgrpc.TestServiceClient, _ *grpc.ClientConn) {
-			ctx, cancel := context.WithTimeout(context10s(t), 50*time.Millisecond)
+			ctx, cancel := context.WithTimeout(testContext(t), 50*time.Millisecond)
 			defer cancel()
 			if _, err := open(ctx, t, tc).Recv(); err == nil {
 				t.Fatal("no error")
 			}
 		}, codes.DeadlineExceeded, nil},
 		{"message too large", func(t *testing.T, tc testgrpc.TestServiceClient, _ *grpc.ClientConn) {
-			stream := open(context10s(t), t, tc, grpc.MaxCallSendMsgSize(10))
+			stream := open(testContext(t), t, tc, grpc.MaxCallSendMsgSize(10))
 			request := &testpb.StreamingOutputCallRequest{Payload: &testpb.Payload{Body: make([]byte, 100)}}
 			if err := stream.Send(request); err == nil {
 				t.Fatal("no error")
 			}
 		}, codes.ResourceExhausted, nil},
 		{"ClientConn closed", func(t *testing.T, tc testgrpc.TestServiceClient, cc *grpc.ClientConn) {
-			stream := open(context10s(t), t, tc)
+			stream := open(testContext(t), t, tc)
 			cc.Close()
 			if _, err := stream.Recv(); err == nil {
 				t.Fatal("no error")
@@ -93,12 +93,12 @@ func TestStreamReportedOnce(t *testing.T) {
 		}, codes.Canceled, net.ErrClosed},
 		{"closed before", func(t *testing.T, tc testgrpc.TestServiceClient, cc *grpc.ClientConn) {
 			cc.Close()
-			if _, err := tc.FullDuplexCall(context10s(t)); err == nil {
+			if _, err := tc.FullDuplexCall(testContext(t)); err == nil {
 				t.Fatal("no error")
 			}
 		}, codes.Canceled, grpcdialer.ErrNoConnection},
 		{"bad option", func(t *testing.T, tc testgrpc.TestServiceClient, _ *grpc.ClientConn) {
-			if _, err := tc.FullDuplexCall(context10s(t), grpc.CallContentSubtype("no such codec")); err == nil {
+			if _, err := tc.FullDuplexCall(testContext(t), grpc.CallContentSubtype("no such codec")); err == nil {
 				t.Fatal("no error")
 			}
 		}, codes.Internal, grpcdialer.ErrNoConnection},
@@ -144,10 +144,10 @@ func TestInnerInterceptorFails(t *testing.T) {
 			return nil, refused
 		}))...)
 	tc := testgrpc.NewTestServiceClient(cc)
-	if _, err := tc.EmptyCall(context10s(t), new(testpb.Empty)); err != refused {
+	if _, err := tc.EmptyCall(testContext(t), new(testpb.Empty)); err != refused {
 		t.Error(err)
 	}
-	if _, err := tc.FullDuplexCall(context10s(t)); err != refused {
+	if _, err := tc.FullDuplexCall(testContext(t)); err != refused {
 		t.Error(err)
 	}
 	for _, r := range reports.wait(t, 2) {
@@ -181,7 +181,7 @@ func TestPeerOptionUsedOnce(t *testing.T) {
 	tc := testgrpc.NewTestServiceClient(cc)
 	const n = 100
 	for range n {
-		if _, err := tc.EmptyCall(context10s(t), new(testpb.Empty)); err != nil {
+		if _, err := tc.EmptyCall(testContext(t), new(testpb.Empty)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -220,7 +220,7 @@ func TestTogether(t *testing.T) {
 	var a, b, streamed mptcp.Status
 	var p peer.Peer
 	var trailer metadata.MD
-	_, err := tc.EmptyCall(context10s(t), new(testpb.Empty),
+	_, err := tc.EmptyCall(testContext(t), new(testpb.Empty),
 		grpcdialer.Status(&a), grpc.Peer(&p), grpcdialer.Status(&b), grpc.Trailer(&trailer))
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +231,7 @@ func TestTogether(t *testing.T) {
 	if s, ok := grpcdialer.FromTrailer(trailer); !ok || s.State != mptcp.Multipath || !s.Confirmed {
 		t.Errorf("the server saw %v, %v (%v)", s, ok, trailer)
 	}
-	stream := open(context10s(t), t, tc, grpcdialer.Status(&streamed))
+	stream := open(testContext(t), t, tc, grpcdialer.Status(&streamed))
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestNoConnection(t *testing.T) {
 	reports := new(recorder)
 	cc := client(t, ln.Addr().String(), append(grpcdialer.DialOptions(grpcdialer.WithReporter(reports.report)), plaintext)...)
 	s := mptcp.Status{State: mptcp.Multipath}
-	_, err := testgrpc.NewTestServiceClient(cc).EmptyCall(context10s(t), new(testpb.Empty), grpcdialer.Status(&s))
+	_, err := testgrpc.NewTestServiceClient(cc).EmptyCall(testContext(t), new(testpb.Empty), grpcdialer.Status(&s))
 	if status.Code(err) != codes.Unavailable || s.State != mptcp.Unknown {
 		t.Errorf("%v, status %v", err, s)
 	}

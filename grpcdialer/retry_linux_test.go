@@ -98,7 +98,7 @@ func TestRetries(t *testing.T) {
 		cc := client(t, "two:///", append(grpcdialer.DialOptions(grpcdialer.WithReporter(reports.report)), plaintext,
 			grpc.WithResolvers(r), grpc.WithDefaultServiceConfig(retryConfig), grpc.WithStatsHandler(counted))...)
 		tc := testgrpc.NewTestServiceClient(cc)
-		ctx := context10s(t)
+		ctx := testContext(t)
 		// Until both connections are there, the balancer knows only one.
 		seen := map[mptcp.State]bool{}
 		n := 0
@@ -205,14 +205,14 @@ func TestTransparentRetry(t *testing.T) {
 			cc := client(t, ln.Addr().String(), append(grpcdialer.DialOptions(grpcdialer.WithReporter(reports.report)), plaintext, grpc.WithStatsHandler(counted))...)
 			tc := testgrpc.NewTestServiceClient(cc)
 			if stream {
-				st := open(context10s(t), t, tc)
+				st := open(testContext(t), t, tc)
 				if err := st.CloseSend(); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := st.Recv(); err != io.EOF {
 					t.Fatal(err)
 				}
-			} else if _, err := tc.EmptyCall(context10s(t), new(testpb.Empty)); err != nil {
+			} else if _, err := tc.EmptyCall(testContext(t), new(testpb.Empty)); err != nil {
 				t.Fatal(err)
 			}
 			<-ln.done

@@ -130,7 +130,7 @@ func TestTargetsLikeStock(t *testing.T) {
 // makes to address.
 func keepAlive(t *testing.T, address string, dial func(context.Context, string) (net.Conn, error)) (on, idle int) {
 	t.Helper()
-	c, err := dial(context10s(t), address)
+	c, err := dial(testContext(t), address)
 	if err != nil {
 		t.Fatal(err)
 	}
