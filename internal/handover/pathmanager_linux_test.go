@@ -186,13 +186,18 @@ func (f *fresh) eventually(what string, ok func() bool) {
 // another, and all is as it was. The stream goes on by the path that it began
 // on, unless that had an endpoint of its own, as Aggregate gives it.
 func TestAggregate(t *testing.T) {
-	const rate = 50 * mptcptest.Mbit
+	const rate = 30 * mptcptest.Mbit
 	f := newFresh(t, mptcptest.LinkConfig{Kernel: true, Rate: rate})
 	before := f.state()
 	u := f.upload()
 	f.eventually("the stream begins", func() bool { return u.sink.bytes.Load() > 1<<20 })
+	// Another program can only make it slower: the best of three counts.
 	alone := func(when string) {
-		if got := u.rate(2 * time.Second); got > 1.05*float64(rate) || got < 0.8*float64(rate) {
+		var got float64
+		for n := 0; n < 3 && got < 0.8*float64(rate); n++ {
+			got = u.rate(2 * time.Second)
+		}
+		if got > 1.05*float64(rate) || got < 0.8*float64(rate) {
 			t.Errorf("%.1f Mbit/s by the first path %s", got/1e6, when)
 		}
 	}
@@ -202,7 +207,7 @@ func TestAggregate(t *testing.T) {
 		f.eventually("the second subflow", func() bool { return u.from(f.lte.Addr(f.phone)) != nil })
 		time.Sleep(time.Second)
 		var share float64
-		for range 3 { // another program can only make it slower
+		for range 3 {
 			sum := u.rate(4 * time.Second)
 			share = max(share, sum/float64(2*rate))
 			t.Logf("%v: %.1f Mbit/s, %.1f %% of the sum", mode, sum/1e6, 100*share)
