@@ -28,7 +28,7 @@ type path struct {
 func aggregationTable() table {
 	t := table{
 		name: "aggregation", title: "One gRPC stream over two paths", base: sum,
-		note: "Messages of 64 KiB to the client, for five seconds after the first two and a half. The base is what one stream over TCP " +
+		note: "Messages of 64 KiB to the client, for four seconds after the first two and a half. The base is what one stream over TCP " +
 			"gets on each path where there is no other, added up, with the flow-control windows of this module. This module has its " +
 			"default options, and package net has the windows that gRPC chooses. A segment of Multipath TCP carries 1420 bytes where one of " +
 			"TCP carries 1448, so 0.98 is what can be reached for long; what had come out of order before, and is handed over after the " +
@@ -78,7 +78,7 @@ func carried(l *lab, stack string, w windows, paths ...path) (rate float64) {
 				client.AddEndpoint(more.Addr(client), mptcptest.Subflow)
 			}
 			p := connect(l, network{client, server, links[0].Addr(server)}, stack, w, service{})
-			rate = p.stream(l, span(2500*time.Millisecond), span(5*time.Second))
+			rate = p.stream(l, span(2500*time.Millisecond), span(4*time.Second))
 			for _, link := range links {
 				overruns += link.From(server).Stats().Overruns + link.From(client).Stats().Overruns
 			}

@@ -9,7 +9,7 @@ func connectTable() table {
 	t := table{
 		name: "connect", title: "Connections per second", base: std,
 		note:    "Connect and close over loopback; the server closes what it accepts.",
-		figures: []figure{{"thousand connections/s", false}, {"µs, median", true}, {"µs, 99th percentile", true}},
+		figures: busyFigures("thousand connections/s"),
 	}
 	for _, n := range []int{1, 16, 64} {
 		t.cases = append(t.cases, testCase{name: fmt.Sprintf("%d at a time", n), rounds: 25, warm: true, prepare: func(l *lab) (ways []way) {

@@ -21,7 +21,7 @@ func httpTable() table {
 	t := table{
 		name: "http", title: "HTTP, requests", base: std,
 		note:    "GET of five bytes over loopback, client and server in one process.",
-		figures: []figure{{"thousand requests/s", false}, {"µs, median", true}, {"µs, 99th percentile", true}},
+		figures: busyFigures("thousand requests/s"),
 	}
 	for _, h2 := range []bool{false, true} {
 		for _, n := range []int{1, 16} {
@@ -63,7 +63,7 @@ func fileTable() table {
 		{protocol(true), true, nil},
 		{protocol(true) + " with TLS", true, serverTLS()},
 	} {
-		t.cases = append(t.cases, testCase{name: c.name, rounds: 15, warm: true, prepare: func(l *lab) []way {
+		t.cases = append(t.cases, testCase{name: c.name, rounds: 11, warm: true, prepare: func(l *lab) []way {
 			ways := sites(c.h2, c.tls, file)(l)
 			if c.tls != nil {
 				s := newQUICSite(l)

@@ -20,7 +20,7 @@ func streamTable() table {
 			"flow-control windows of this module.",
 		figures: []figure{{"Mbit/s", false}},
 		cases: []testCase{{
-			name: messages, rounds: 75, warm: true,
+			name: messages, rounds: 61, warm: true,
 			prepare: pairs(func(l *lab, p *pair) []float64 {
 				return []float64{p.stream(l, span(250*time.Millisecond), span(80*time.Millisecond))}
 			}),
