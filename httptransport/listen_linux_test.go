@@ -81,7 +81,7 @@ func TestListenAndServe(t *testing.T) {
 		t.Errorf("the server saw %s", body)
 	}
 
-	leave(t, httptransport.RoundTripper(tr), "http://"+plain+"/write", "")
+	leave(t, httptransport.RoundTripper(tr), "http://"+plain+"/write", "", 0)
 	if d := <-ended; d > time.Second {
 		t.Errorf("the handler went on for %v", d)
 	}
