@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,6 +87,41 @@ func TestClientGone(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Handlers that return just when they begin to be watched, and others on the same
+// connections after them, are not disturbed.
+func TestJustQuick(t *testing.T) {
+	t.Parallel()
+	s := serve(t, protocols[0], nil, httptransport.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d, err := time.ParseDuration(r.URL.Query().Get("take")); err == nil {
+			time.Sleep(d)
+		}
+		tell(w, r)
+	}), nil))
+	tr, _ := client(t, protocols[0], s)
+	ask := func(take time.Duration) {
+		response, err := (&http.Client{Transport: tr}).Get(s.URL + "/?take=" + take.String())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer response.Body.Close()
+		if b, err := io.ReadAll(response.Body); string(b) != "multipath" || err != nil {
+			t.Errorf("after %v: %q, %v", take, b, err)
+		}
+	}
+	var wg sync.WaitGroup
+	for n := range 16 {
+		wg.Go(func() {
+			for i := range 10 {
+				ask(99*time.Millisecond + time.Duration(n*10+i)*10*time.Microsecond)
+				ask(0)
+			}
+		})
+	}
+	wg.Wait()
+	ask(700 * time.Millisecond)
 }
 
 // What Handler is for: net/http alone lets the same handler go on. If this

@@ -96,26 +96,47 @@ func TestHandlerAllocations(t *testing.T) {
 	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	// As in net/http, each request has a context of its own that is new.
 	parent := context.WithValue(t.Context(), http.LocalAddrContextKey, c.LocalAddr())
-	run := func(major int, h http.Handler) float64 {
+	run := func(major, n int, h http.Handler) float64 {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 		r.ProtoMajor = major
-		return testing.AllocsPerRun(1000, func() {
+		return mean(n, func() {
 			ctx, cancel := context.WithCancel(parent)
 			h.ServeHTTP(w, r.WithContext(ctx))
 			cancel()
 		})
 	}
 	count := func(major int, report httptransport.Reporter) float64 {
-		return run(major, httptransport.Handler(next, report)) - run(major, next)
+		return run(major, 1000, httptransport.Handler(next, report)) - run(major, 1000, next)
 	}
 	report := func(context.Context, httptransport.Report) {}
-	if n := count(1, nil); n != 0 {
+	// The race detector has pools drop a quarter of what they are given, which is
+	// three allocations here.
+	if n := count(1, nil); n >= 1 {
 		t.Errorf("%v allocations for HTTP/1", n)
 	}
-	if n := count(2, nil); n != 0 {
+	if n := count(2, nil); n >= 0.5 {
 		t.Errorf("%v allocations for HTTP/2", n)
 	}
-	t.Logf("HTTP/1 %v, HTTP/2 %v, with a Reporter %v and %v", count(1, nil), count(2, nil), count(1, report), count(2, report))
+	slow := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(150 * time.Millisecond) })
+	took := run(1, 10, httptransport.Handler(slow, nil)) - run(1, 10, slow)
+	if took > 12 {
+		t.Errorf("%v allocations for a slow handler, the documentation says 12", took)
+	}
+	t.Logf("HTTP/1 %v, HTTP/2 %v, with a Reporter %v and %v, slow %v", count(1, nil), count(2, nil), count(1, report), count(2, report), took)
+}
+
+// mean is testing.AllocsPerRun without rounding: the difference of two rounded
+// means can be one where there is none.
+func mean(runs int, f func()) float64 {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	f()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		f()
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs-before.Mallocs) / float64(runs)
 }
 
 func BenchmarkRoundTripper(b *testing.B) {

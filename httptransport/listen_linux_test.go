@@ -82,7 +82,7 @@ func TestListenAndServe(t *testing.T) {
 	}
 
 	leave(t, httptransport.RoundTripper(tr), "http://"+plain+"/write", "", 0)
-	if d := <-ended; d > time.Second {
+	if d := <-ended; d > 6*time.Second {
 		t.Errorf("the handler went on for %v", d)
 	}
 

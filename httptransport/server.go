@@ -45,17 +45,18 @@ func localAddr(request *http.Request) net.Addr {
 // it away, for 60 seconds. On a TCP connection such a write fails. A handler
 // that obeys the request's context ends in either case; one that only waits
 // for a write to fail is kept running. So Handler makes writes fail half a
-// second after the client has closed, or a tenth later. A client that has closed only its own
-// direction of the connection, and would still read, cannot be told from one
-// that has gone: net/http cancels the request's context for both. It has this
-// half second to be answered. Requests with the method CONNECT or the header
-// Upgrade, whose connections handlers hijack, are left alone; a handler that
-// hijacks other connections and writes to half-closed ones for longer than
-// that is the one thing that cannot be wrapped in Handler.
+// second after the client has closed, or a tenth later. A client that has
+// closed only its own direction of the connection, and would still read,
+// cannot be told from one that has gone: net/http cancels the request's
+// context for both. It has this half second to be answered. Requests with the
+// method CONNECT or the header Upgrade, whose connections handlers hijack, are
+// left alone; a handler that hijacks other connections and writes to
+// half-closed ones for longer than that is the one thing that cannot be
+// wrapped in Handler.
 //
 // The response writer is handed on as it is. With a nil report nothing is
-// allocated for handlers that return within a tenth of a second; for those that
-// take longer, over HTTP/1 and Multipath TCP, some ten allocations.
+// allocated for handlers that return within a tenth of a second; for one that
+// takes longer, over HTTP/1 and Multipath TCP, it is at most twelve times.
 func Handler(next http.Handler, report Reporter) http.Handler {
 	if next == nil {
 		next = http.DefaultServeMux
