@@ -17,7 +17,7 @@ import (
 
 // allocsPerRPC returns how many allocations a unary RPC costs client and
 // server together. Other goroutines of the process allocate, but never less than
-// nothing: it is the lowest of so many averages that more would not be lower.
+// nothing: it is the lowest average, once fifteen more were not lower.
 func allocsPerRPC(t *testing.T, server []grpc.ServerOption, dial []grpc.DialOption) float64 {
 	t.Helper()
 	ln := listen(t, transport.Prefer)
