@@ -8,7 +8,7 @@ import (
 func connectTable() table {
 	t := table{
 		name: "connect", title: "Connections per second", base: std,
-		note:    "Connect and close over loopback; the server closes what it accepts.",
+		note:    "Connect and close over loopback; the server closes what it accepts. " + ofProcessor,
 		figures: busyFigures("thousand connections/s"),
 	}
 	for _, n := range []int{1, 16, 64} {

@@ -20,7 +20,7 @@ const fileSize = 64 << 20
 func httpTable() table {
 	t := table{
 		name: "http", title: "HTTP, requests", base: std,
-		note:    "GET of five bytes over loopback, client and server in one process.",
+		note:    "GET of five bytes over loopback, client and server in one process. " + ofProcessor,
 		figures: busyFigures("thousand requests/s"),
 	}
 	for _, h2 := range []bool{false, true} {

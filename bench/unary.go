@@ -17,8 +17,7 @@ func unaryTable() table {
 	t := table{
 		name: "unary", title: "gRPC, unary", base: std,
 		note: "64 bytes there and back over loopback, client and server in one process, on a new connection in each turn. All have the " +
-			"flow-control windows of this module. Time of the processor is that of both ends for one RPC, the kernel's included: a rate " +
-			"depends on what else runs on the machine, or on those beside it, and this does much less.",
+			"flow-control windows of this module. " + ofProcessor,
 		figures: busyFigures(rate),
 	}
 	for _, n := range []int{1, 16, 64} {
@@ -37,6 +36,8 @@ func unaryTable() table {
 	}
 	return t
 }
+
+const ofProcessor = "Time of the processor is what this process used of it for each: both ends, and what the kernel did in their calls."
 
 // busyFigures are what busy returns.
 func busyFigures(rate string) []figure {
