@@ -3,7 +3,6 @@ package grpcdialer_test
 import (
 	"context"
 	"math"
-	"runtime"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/multipath-go/mptcp"
 	"github.com/multipath-go/mptcp/grpcdialer"
+	"github.com/multipath-go/mptcp/internal/mallocs"
 	"github.com/multipath-go/mptcp/transport"
 )
 
@@ -35,7 +35,7 @@ func allocsPerRPC(t *testing.T, server []grpc.ServerOption, dial []grpc.DialOpti
 	}
 	least := math.Inf(1)
 	for in := 0; in < 15; in++ {
-		if m := mean(200, call); m < least {
+		if m := mallocs.Mean(200, call); m < least {
 			if m < least-0.05 {
 				in = 0
 			}
@@ -43,20 +43,6 @@ func allocsPerRPC(t *testing.T, server []grpc.ServerOption, dial []grpc.DialOpti
 		}
 	}
 	return least
-}
-
-// mean is testing.AllocsPerRun without rounding: the difference of two rounded
-// means can be one where there is none.
-func mean(runs int, f func()) float64 {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	f()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range runs {
-		f()
-	}
-	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / float64(runs)
 }
 
 func TestAllocsPerRPC(t *testing.T) {

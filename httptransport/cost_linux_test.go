@@ -16,6 +16,7 @@ import (
 	"github.com/multipath-go/mptcp"
 	"github.com/multipath-go/mptcp/httptransport"
 	"github.com/multipath-go/mptcp/internal/conntable"
+	"github.com/multipath-go/mptcp/internal/mallocs"
 	"github.com/multipath-go/mptcp/transport"
 )
 
@@ -99,7 +100,7 @@ func TestHandlerAllocations(t *testing.T) {
 	run := func(major, n int, h http.Handler) float64 {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 		r.ProtoMajor = major
-		return mean(n, func() {
+		return mallocs.Mean(n, func() {
 			ctx, cancel := context.WithCancel(parent)
 			h.ServeHTTP(w, r.WithContext(ctx))
 			cancel()
@@ -123,20 +124,6 @@ func TestHandlerAllocations(t *testing.T) {
 		t.Errorf("%v allocations for a slow handler, the documentation says 12", took)
 	}
 	t.Logf("HTTP/1 %v, HTTP/2 %v, with a Reporter %v and %v, slow %v", count(1, nil), count(2, nil), count(1, report), count(2, report), took)
-}
-
-// mean is testing.AllocsPerRun without rounding: the difference of two rounded
-// means can be one where there is none.
-func mean(runs int, f func()) float64 {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	f()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range runs {
-		f()
-	}
-	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / float64(runs)
 }
 
 func BenchmarkRoundTripper(b *testing.B) {

@@ -129,6 +129,7 @@ var rooms = map[string]int{
 	"internal/sockopt":     0,
 	"internal/conntable":   0,
 	"internal/mptcpinfo":   0,
+	"internal/mallocs":     0,
 	"internal/recorded":    0,
 	".":                    1,
 	"pathmanager":          2,
