@@ -24,9 +24,9 @@ What is in a row is measured in turns, in one run, in an order that is drawn ane
 the same round. So rows can be read from left to right. Figures of different rows, or of different runs, are not to be
 compared.
 
-All stacks use the congestion control %s here, except in the table that is about that; the machine's own is %s. "This module" is the dialer and the listener of package transport with the options of grpcdialer
-or httptransport, and "reporting" means that both sides report each RPC or request. "Package net" is its own Multipath
-TCP.
+All stacks use the congestion control %s here, except in the table that is about that; the machine's own is %s. "This
+module" is the dialer and the listener of package transport with the options of grpcdialer or httptransport, and
+"reporting" means that both sides report each RPC or request. "Package net" is its own Multipath TCP.
 `, time.Now().UTC().Format("2 January 2006"), commit(), sysctl("kernel/osrelease"), field("/proc/cpuinfo", "model name"),
 		runtime.NumCPU(), memoryTotal(), runtime.Version(), version("google.golang.org/grpc"),
 		version("github.com/quic-go/quic-go"), fair, hostCongestion)
