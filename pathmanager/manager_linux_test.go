@@ -55,10 +55,11 @@ func (w timeline) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// eventually fails if something does not come true.
+// eventually fails if something does not come true. What takes long is looked at less
+// often: a look may be a process, which is slow in a kernel that QEMU runs.
 func (p *phone) eventually(what string, ok func() bool) {
 	p.t.Helper()
-	for start := time.Now(); !ok(); time.Sleep(2 * time.Millisecond) {
+	for start := time.Now(); !ok(); time.Sleep(max(2*time.Millisecond, time.Since(start)/10)) {
 		if time.Since(start) > patience {
 			p.t.Fatalf("not in %v: %s\n%s", patience, what, p.state())
 		}
