@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -34,7 +35,7 @@ func main() {
 	flag.BoolVar(&o.record, "record", false, "write "+recorded.Dir+", from these kernels and this machine's, if all is right")
 	flag.BoolVar(&o.reuse, "reuse", false, "judge what the guests said last time, and run none")
 	flag.BoolVar(&o.update, "update", false, "look for newer kernels, if there are some in the cache")
-	flag.IntVar(&o.jobs, "j", 2, "how many guests run at a time; each takes one processor and 1 GiB")
+	flag.IntVar(&o.jobs, "j", runtime.NumCPU(), "how many guests run at a time; each takes one processor and 1 GiB")
 	flag.StringVar(&o.cache, "cache", "", "directory for kernels and transcripts (default: in the user's cache directory)")
 	flag.StringVar(&o.mirror, "mirror", "", "of Debian (default: the one of this machine's apt, or "+defaultMirror+")")
 	flag.Parse()
@@ -76,16 +77,19 @@ func (o *options) run(ctx context.Context, out io.Writer) (bool, error) {
 	}
 	bin := filepath.Join(o.cache, "bin")
 	start := time.Now()
-	if !o.reuse {
-		if err := build(ctx, root, bin); err != nil {
-			return false, err
-		}
-		fmt.Fprintf(out, "built in %v\n", time.Since(start).Round(time.Second))
-	}
 	if o.mirror == "" {
 		o.mirror = mirror(ctx)
 	}
-	all := o.each(ctx, chosen, root, bin)
+	all, fetched := o.fetch(ctx, chosen)
+	if !o.reuse {
+		err = build(ctx, root, bin)
+	}
+	fetched()
+	if err != nil {
+		return false, err
+	}
+	fmt.Fprintf(out, "ready in %v\n", time.Since(start).Round(time.Second))
+	o.each(ctx, all, root, bin)
 	ok := true
 	var list []*judgement
 	for _, r := range all {

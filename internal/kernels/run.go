@@ -54,18 +54,26 @@ func guests(k *kernel) (list [][]*suite) {
 	return slices.DeleteFunc(list, func(l []*suite) bool { return l == nil })
 }
 
-// each does all kernels, several guests at a time, and returns what came of
-// them in order.
-func (o *options) each(ctx context.Context, list []*kernel, root, bin string) []*answer {
-	var all []*answer
-	var todo []*guest
+// fetch begins to fetch all kernels, which is mostly waiting, and returns what is to
+// come of them in order, and a function that waits for the last.
+func (o *options) fetch(ctx context.Context, list []*kernel) (all []*answer, wait func()) {
+	var fetching sync.WaitGroup
 	for _, k := range list {
 		a := &answer{kernel: k, dir: filepath.Join(o.cache, k.Suite)}
 		all = append(all, a)
-		if a.files, a.err = fetch(ctx, a.dir, k.Suite, o.mirror, o.update); a.err != nil {
+		fetching.Go(func() { a.files, a.err = fetch(ctx, a.dir, k.Suite, o.mirror, o.update) })
+	}
+	return all, fetching.Wait
+}
+
+// each does all kernels that were fetched, several guests at a time.
+func (o *options) each(ctx context.Context, all []*answer, root, bin string) {
+	var todo []*guest
+	for _, a := range all {
+		if a.err != nil {
 			continue
 		}
-		for _, s := range guests(k) {
+		for _, s := range guests(a.kernel) {
 			a.guests = append(a.guests, &guest{of: a, dir: filepath.Join(a.dir, "guest-"+s[0].name), suites: s})
 		}
 		todo = append(todo, a.guests...)
@@ -78,7 +86,6 @@ func (o *options) each(ctx context.Context, list []*kernel, root, bin string) []
 			a.judgement, a.err = a.judge()
 		}
 	}
-	return all
 }
 
 // boot runs guests, those first that take long. What others have said before them is
