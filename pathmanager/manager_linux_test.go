@@ -265,7 +265,7 @@ func TestManagerRepairs(t *testing.T) {
 	for _, link := range []*mptcptest.Link{p.lte, p.wifi} {
 		heal := link.Inject(mptcptest.ResetMPTCPSYN())
 		p.lab.Log("reset the subflow from %v", link.Addr(p.Host))
-		output(t, p.Command("ss", "-K", "src", link.Addr(p.Host).String()))
+		p.output(p.Host, "ss", "-K", "src", link.Addr(p.Host).String())
 		p.eventually("the subflow is gone", func() bool { return len(c.from()) == 1 })
 		time.Sleep(1500 * time.Millisecond) // the first repair fails
 		if from := c.from(); len(from) != 1 {

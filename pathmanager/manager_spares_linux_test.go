@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -59,7 +60,7 @@ func (p *phone) reset(c *conn, from netip.Addr) {
 	p.t.Helper()
 	for _, a := range c.ends() {
 		if a.Addr() == from {
-			output(p.t, p.Command("ss", "-K", "src", from.String(), "sport", "=", fmt.Sprint(a.Port())))
+			p.output(p.Host, "ss", "-K", "src", from.String(), "sport", "=", fmt.Sprint(a.Port()))
 		}
 	}
 	p.eventually("the subflow is gone", func() bool { return !slices.Contains(c.from(), from.String()) })
@@ -151,9 +152,11 @@ func TestManagerYields(t *testing.T) {
 	p.eventually("an endpoint of somebody else's in place of ours", func() bool {
 		for line := range strings.Lines(p.ip("mptcp", "endpoint")) {
 			if f := strings.Fields(line); f[0] == "10.2.0.1" {
-				batch := p.Command("ip", "-batch", "-")
+				batch := exec.Command("ip", "-batch", "-")
 				batch.Stdin = strings.NewReader("mptcp endpoint delete id " + f[2] + "\nmptcp endpoint add 10.2.0.1 dev lte id 77 subflow fullmesh\n")
-				return batch.Run() == nil
+				var err error
+				p.Do(func() { err = batch.Run() })
+				return err == nil
 			}
 		}
 		return false

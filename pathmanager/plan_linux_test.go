@@ -55,7 +55,16 @@ func (p *phone) flush() {
 // ip runs ip(8) in the host.
 func (p *phone) ip(args ...string) string {
 	p.t.Helper()
-	return output(p.t, p.Command("ip", args...))
+	return p.output(p.Host, "ip", args...)
+}
+
+// output runs a program on the host, in a process that begins there: one of
+// [mptcptest.Host.Command] begins as this test once more, which takes longer than
+// most programs.
+func (p *phone) output(h *mptcptest.Host, name string, args ...string) (out string) {
+	p.t.Helper()
+	h.Do(func() { out = output(p.t, exec.Command(name, args...)) })
+	return out
 }
 
 func output(t *testing.T, cmd *exec.Cmd) string {

@@ -82,11 +82,6 @@ func TestAggregateLater(t *testing.T) {
 	}
 }
 
-func (p *phone) output(h *mptcptest.Host, name string, args ...string) string {
-	p.t.Helper()
-	return output(p.t, h.Command(name, args...))
-}
-
 // upload sends to the server until the test ends.
 func (p *phone) upload() net.Conn {
 	p.t.Helper()
