@@ -17,7 +17,7 @@ import (
 //	execMark, namespace file, "keep" or "drop" capabilities, path, arguments
 //
 // It is done in a process of its own because a namespace belongs to a thread,
-// and an exec.Cmd starts its process from whatever thread it likes.
+// and an exec.Cmd starts its process from whatever thread calls Start.
 const execMark = "mptcptest-exec"
 
 func (ns *namespace) command(cmd *exec.Cmd, privileged bool) {

@@ -34,7 +34,8 @@ func (h *Host) label() string {
 }
 
 // Do calls f in the host: on a thread that is in the host's network namespace
-// until f returns. Sockets that f makes stay in the host. It is for what a
+// until f returns. Sockets that f makes stay in the host, and processes that it
+// starts begin there. It is for what a
 // [Host.Dialer] and a [Host.ListenConfig] cannot do, such as reading
 // /proc/thread-self/net. Goroutines started by f are not in the host.
 //

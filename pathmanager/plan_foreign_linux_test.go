@@ -273,7 +273,11 @@ func TestPlanUnprivileged(t *testing.T) {
 	before := p.state()
 	cmd := p.Unprivileged(os.Args[0], "-test.run=^TestPlanUnprivileged$", "-test.v")
 	cmd.Env = append(os.Environ(), envUnprivileged+"=1")
-	t.Log(output(t, cmd))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
 	same(t, before, p.state())
 }
 

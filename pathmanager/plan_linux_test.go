@@ -61,17 +61,14 @@ func (p *phone) ip(args ...string) string {
 // output runs a program on the host, in a process that begins there: one of
 // [mptcptest.Host.Command] begins as this test once more, which takes longer than
 // most programs.
-func (p *phone) output(h *mptcptest.Host, name string, args ...string) (out string) {
+func (p *phone) output(h *mptcptest.Host, name string, args ...string) string {
 	p.t.Helper()
-	h.Do(func() { out = output(p.t, exec.Command(name, args...)) })
-	return out
-}
-
-func output(t *testing.T, cmd *exec.Cmd) string {
-	t.Helper()
-	out, err := cmd.CombinedOutput()
+	cmd := exec.Command(name, args...)
+	var out []byte
+	var err error
+	h.Do(func() { out, err = cmd.CombinedOutput() })
 	if err != nil {
-		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+		p.t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 	}
 	return string(out)
 }
