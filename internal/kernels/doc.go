@@ -13,7 +13,9 @@
 // a cache directory of this user's: nothing is installed, and no privilege is
 // needed. QEMU runs them without the processor's help, each in several guests, so
 // that no processor waits for the last kernel. A guest's root file system holds
-// nothing but static test binaries and, as init, a Go program.
+// nothing but static test binaries, ip(8) and ss(8), and, as init, a Go program. Its
+// kernel puts programs at the same addresses each time and does not defend itself
+// against attacks on the processor, which saves a third of the time.
 //
 // The guest's clock counts instructions (QEMU's -icount) and jumps where the
 // guest would wait. So a slow or busy machine does not show in the guest, tests
@@ -23,6 +25,6 @@
 // Two things are checked. Every test of the packages in [suites] has a result, to
 // which the exit code of its process fits, and passes, other than those that
 // [differences] lists with the kernel, the reason, the words of the failure, and
-// their exact number. And what the survey was told by the public API is true:
+// their number. And what the survey was told by the public API is true:
 // see [truth].
 package main

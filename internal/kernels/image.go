@@ -47,14 +47,14 @@ func (s *suite) path() string {
 const survey = "survey"
 
 var suites = []suite{
-	{name: survey, dir: "internal/kernels/survey", timeout: 10 * time.Minute, bare: true, minutes: 1},
+	{name: survey, dir: "internal/kernels/survey", timeout: 10 * time.Minute, bare: true, minutes: 0.9},
 	{name: "root", dir: ".", timeout: time.Minute, bare: true, minutes: 0.1},
 	{
-		name: "transport", dir: "transport", timeout: 10 * time.Minute, bare: true, short: true, guest: 2, minutes: 1.5,
+		name: "transport", dir: "transport", timeout: 10 * time.Minute, bare: true, short: true, guest: 2, minutes: 1,
 		skip: "^(TestInherit|TestSize)$", why: "TestSize makes 10,000 connections, to see what they take, and TestInherit needs a shell",
 	},
 	{
-		name: "pathmanager", dir: "pathmanager", timeout: time.Minute, guest: 1, minutes: 2,
+		name: "pathmanager", dir: "pathmanager", timeout: time.Minute, guest: 1, minutes: 1.2,
 		skip: "^(TestFlood|TestOverflow)$", why: "they make 10,000 connections, to see how fast events are read",
 	},
 }

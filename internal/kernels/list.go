@@ -49,6 +49,9 @@ func (k *kernel) is(release string) bool {
 	return series == k.Series || k.Newer && after(series, k.Series)
 }
 
+// called says whether the name is this kernel's: its series or its suite.
+func (k *kernel) called(name string) bool { return k.Series == name || k.Suite == name }
+
 // seriesOf is what a release begins with: "6.12" of "6.12.94+deb13-cloud-amd64".
 // It is empty if the release does not begin so.
 func seriesOf(release string) string {

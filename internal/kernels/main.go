@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,7 +36,7 @@ func main() {
 	flag.BoolVar(&o.record, "record", false, "write "+recorded.Dir+", from these kernels and this machine's, if all is right")
 	flag.BoolVar(&o.reuse, "reuse", false, "judge what the guests said last time, and run none")
 	flag.BoolVar(&o.update, "update", false, "look for newer kernels, if there are some in the cache")
-	flag.IntVar(&o.jobs, "j", runtime.NumCPU(), "how many guests run at a time; each takes one processor and 1 GiB")
+	flag.IntVar(&o.jobs, "j", runtime.GOMAXPROCS(0), "how many guests run at a time; each takes one processor and 1 GiB")
 	flag.StringVar(&o.cache, "cache", "", "directory for kernels and transcripts (default: in the user's cache directory)")
 	flag.StringVar(&o.mirror, "mirror", "", "of Debian (default: the one of this machine's apt, or "+defaultMirror+")")
 	flag.Parse()
@@ -80,15 +81,18 @@ func (o *options) run(ctx context.Context, out io.Writer) (bool, error) {
 	if o.mirror == "" {
 		o.mirror = mirror(ctx)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	all, fetched := o.fetch(ctx, chosen)
 	if !o.reuse {
-		err = build(ctx, root, bin)
+		if err := build(ctx, root, bin); err != nil {
+			cancel()
+			fetched()
+			return false, err
+		}
 	}
 	fetched()
-	if err != nil {
-		return false, err
-	}
-	fmt.Fprintf(out, "ready in %v\n", time.Since(start).Round(time.Second))
+	fmt.Fprintf(out, "built and fetched in %v\n", time.Since(start).Round(time.Second))
 	o.each(ctx, all, root, bin)
 	ok := true
 	var list []*judgement
@@ -114,21 +118,15 @@ func (o *options) run(ctx context.Context, out io.Writer) (bool, error) {
 
 // choose finds the kernels of the series that were named, all if none was.
 func choose(series []string) ([]*kernel, error) {
-	var list []*kernel
-	for i := range kernels {
-		if len(series) == 0 {
-			list = append(list, &kernels[i])
+	for _, s := range series {
+		if !slices.ContainsFunc(kernels, func(k kernel) bool { return k.called(s) }) {
+			return nil, fmt.Errorf("no kernel %q: there are %s", s, known())
 		}
 	}
-	for _, s := range series {
-		n := len(list)
-		for i := range kernels {
-			if kernels[i].Series == s || kernels[i].Suite == s {
-				list = append(list, &kernels[i])
-			}
-		}
-		if len(list) == n {
-			return nil, fmt.Errorf("no kernel %q: there are %s", s, known())
+	var list []*kernel
+	for i := range kernels {
+		if len(series) == 0 || slices.ContainsFunc(series, kernels[i].called) {
+			list = append(list, &kernels[i])
 		}
 	}
 	return list, nil

@@ -27,8 +27,8 @@ func document(list []*judgement) string {
 	rows(&b, list)
 	faults(&b, list)
 	packages(&b, list)
-	b.WriteString("\n## Tests that differ\n\nAll other tests of these packages pass. The numbers are exact: one more or one fewer is an error. A test is\n")
-	b.WriteString("listed with what its failure says of the kernel.\n\n")
+	b.WriteString("\n## Tests that differ\n\nAll other tests of these packages pass. One more is an error, and so is one fewer, where it is not the\n")
+	b.WriteString("moment that decides. A test is listed with what its failure says of the kernel.\n\n")
 	for i := range differences {
 		d := &differences[i]
 		var where []string
