@@ -117,14 +117,15 @@ func (l *lab) told() {
 	}
 }
 
-// pairs has f measure a pair on loopback of each stack. Each turn has a new one:
+// pairs has f measure a pair on loopback of each stack, TCP and package net with the
+// windows w. Each turn has a new one:
 // what one happens to be like, by where the scheduler and the allocator have put
 // it, makes a tenth of its speed and more, and says nothing of the stack.
-func pairs(f func(*lab, *pair) []float64) func(*lab) []way {
+func pairs(w windows, f func(*lab, *pair) []float64) func(*lab) []way {
 	return func(*lab) (ways []way) {
 		for _, stack := range []string{tcp, std, ours, reported} {
 			ways = append(ways, way{stack, func(l *lab) []float64 {
-				return f(l, connect(l, loopback, stack, sameWindows, service{}))
+				return f(l, connect(l, loopback, stack, w, service{}))
 			}})
 		}
 		return ways

@@ -21,7 +21,7 @@ func streamTable() table {
 		figures: []figure{{"Mbit/s", false}},
 		cases: []testCase{{
 			name: messages, rounds: 61, warm: true,
-			prepare: pairs(func(l *lab, p *pair) []float64 {
+			prepare: pairs(sameWindows, func(l *lab, p *pair) []float64 {
 				return []float64{p.stream(l, span(250*time.Millisecond), span(80*time.Millisecond))}
 			}),
 		}},
