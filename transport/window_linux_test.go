@@ -53,9 +53,27 @@ func TestWiden(t *testing.T) {
 		}
 		return c, srv, raw
 	}
-	// How much is written before somebody reads is for the moment to decide. If
-	// writing fails, reading does.
-	send := func(c net.Conn, size int) { go func() { _, _ = c.Write(make([]byte, size)) }() }
+	// How much is written before somebody reads is for the moment to decide.
+	send := func(c net.Conn, size int) <-chan error {
+		sent := make(chan error, 1)
+		go func() {
+			_, err := c.Write(make([]byte, size))
+			if err != nil {
+				c.Close() // nobody waits for the rest
+			}
+			sent <- err
+		}()
+		return sent
+	}
+	receive := func(c net.Conn, size int, sent <-chan error) {
+		t.Helper()
+		if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+	}
 	c, srv, raw := connect()
 	const n = 1 << 17
 	for _, x := range []struct {
@@ -74,11 +92,11 @@ func TestWiden(t *testing.T) {
 		if x.unread {
 			size = 1 << 14 // what does not fit is not written before somebody reads
 		}
-		send(srv, size)
+		sent := send(srv, size)
 		if x.unread {
 			time.Sleep(5 * lull)
-		} else if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
-			t.Fatal(err)
+		} else {
+			receive(c, size, sent)
 		}
 		_ = raw.Control(func(fd uintptr) {
 			before, _ := sockopt.Mem(int(fd))
@@ -92,9 +110,7 @@ func TestWiden(t *testing.T) {
 			}
 		})
 		if x.unread {
-			if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
-				t.Fatal(err)
-			}
+			receive(c, size, sent)
 		}
 	}
 
@@ -104,10 +120,7 @@ func TestWiden(t *testing.T) {
 		_ = raw.Control(func(fd uintptr) { m, _ = sockopt.Mem(int(fd)) })
 		return m
 	}
-	send(srv, n)
-	if _, err := io.ReadFull(c, make([]byte, n)); err != nil {
-		t.Fatal(err)
-	}
+	receive(c, n, send(srv, n))
 	time.Sleep(5 * lull)
 	before := mem()
 	w := &watch{e: &conntable.Entry{Raw: raw}, received: n - uint64(before.ReceiveTo)} // the difference is what counts
