@@ -97,7 +97,7 @@ func settled(t testing.TB, h *mptcptest.Host, local, remote netip.AddrPort) {
 	var all []byte
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		var err error
-		h.Do(func() { all, err = exec.Command("ss", "-tHinO").CombinedOutput() })
+		all, err = run(h, exec.Command("ss", "-tHinO"))
 		must(t, err)
 		for line := range strings.Lines(string(all)) {
 			ends := strings.Contains(line, fmt.Sprintf(":%d ", local.Port())) && strings.Contains(line, fmt.Sprintf(":%d ", remote.Port()))

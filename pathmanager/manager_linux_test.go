@@ -59,10 +59,12 @@ func (w timeline) Write(b []byte) (int, error) {
 // often: a look may be a process, which is slow in a kernel that QEMU runs.
 func (p *phone) eventually(what string, ok func() bool) {
 	p.t.Helper()
-	for start := time.Now(); !ok(); time.Sleep(max(2*time.Millisecond, time.Since(start)/10)) {
-		if time.Since(start) > patience {
+	for start := time.Now(); !ok(); {
+		waited := time.Since(start)
+		if waited > patience {
 			p.t.Fatalf("not in %v: %s\n%s", patience, what, p.state())
 		}
+		time.Sleep(min(max(2*time.Millisecond, waited/10), patience-waited))
 	}
 }
 

@@ -154,8 +154,7 @@ func TestManagerYields(t *testing.T) {
 			if f := strings.Fields(line); f[0] == "10.2.0.1" {
 				batch := exec.Command("ip", "-batch", "-")
 				batch.Stdin = strings.NewReader("mptcp endpoint delete id " + f[2] + "\nmptcp endpoint add 10.2.0.1 dev lte id 77 subflow fullmesh\n")
-				var err error
-				p.Do(func() { err = batch.Run() })
+				_, err := run(p.Host, batch)
 				return err == nil
 			}
 		}

@@ -58,15 +58,19 @@ func (p *phone) ip(args ...string) string {
 	return p.output(p.Host, "ip", args...)
 }
 
-// output runs a program on the host, in a process that begins there: one of
+// run runs a command on the host, in a process that begins there: one of
 // [mptcptest.Host.Command] begins as this test once more, which takes longer than
 // most programs.
+func run(h *mptcptest.Host, cmd *exec.Cmd) (out []byte, err error) {
+	h.Do(func() { out, err = cmd.CombinedOutput() })
+	return out, err
+}
+
+// output is what a program prints that is run on the host.
 func (p *phone) output(h *mptcptest.Host, name string, args ...string) string {
 	p.t.Helper()
 	cmd := exec.Command(name, args...)
-	var out []byte
-	var err error
-	h.Do(func() { out, err = cmd.CombinedOutput() })
+	out, err := run(h, cmd)
 	if err != nil {
 		p.t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 	}

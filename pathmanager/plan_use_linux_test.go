@@ -48,7 +48,7 @@ func TestAggregateAnnounce(t *testing.T) {
 	}
 	p.eventually(fmt.Sprintf("subflows between %q", want), func() bool { return slices.Equal(pairs(0), want) })
 	p.eventually("data by both links", func() bool {
-		return min(p.wifi.From(p.Host).Stats().Bytes, p.lte.From(p.Host).Stats().Bytes) > 1<<19
+		return min(p.wifi.From(p.Host).Stats().Bytes, p.lte.From(p.Host).Stats().Bytes) > 2<<20
 	})
 	t.Logf("with data: %q", pairs(1000))
 	if got := pairs(0); !slices.Equal(got, want) {
