@@ -118,9 +118,9 @@ func (l *lab) told() {
 }
 
 // pairs has f measure a pair on loopback of each stack, TCP and package net with the
-// windows w. Each turn has a new one:
-// what one happens to be like, by where the scheduler and the allocator have put
-// it, makes a tenth of its speed and more, and says nothing of the stack.
+// windows w. Each turn has a new one: what one happens to be like, by where the
+// scheduler and the allocator have put it, makes a tenth of its speed and more, and
+// says nothing of the stack.
 func pairs(w windows, f func(*lab, *pair) []float64) func(*lab) []way {
 	return func(*lab) (ways []way) {
 		for _, stack := range []string{tcp, std, ours, reported} {

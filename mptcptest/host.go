@@ -35,9 +35,9 @@ func (h *Host) label() string {
 
 // Do calls f in the host: on a thread that is in the host's network namespace
 // until f returns. Sockets that f makes stay in the host, and processes that it
-// starts begin there. It is for what a
-// [Host.Dialer] and a [Host.ListenConfig] cannot do, such as reading
-// /proc/thread-self/net. Goroutines started by f are not in the host.
+// starts begin there. It is for what a [Host.Dialer] and a [Host.ListenConfig]
+// cannot do, such as reading /proc/thread-self/net. Goroutines started by f are
+// not in the host.
 //
 // It runs on the calling goroutine, so f may end the test. Calls nest.
 func (h *Host) Do(f func()) {

@@ -22,8 +22,8 @@ func newWriter(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 1<<20)
 const patience = 30 * time.Minute
 
 // commandLine is the kernel's. QEMU translates a library anew for every address that
-// it is mapped at: without norandmaps that is most of what a guest with many short
-// processes takes. Nobody attacks it, so that it need not defend itself either.
+// it is mapped at: without norandmaps a guest of many short processes takes a quarter
+// longer. Nobody attacks it, so that it need not defend itself either.
 const commandLine = "console=ttyS0 panic=-1 loglevel=4 norandmaps mitigations=off"
 
 // A ran is how a guest was run. It is kept beside what the guest said.

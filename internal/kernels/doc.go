@@ -15,7 +15,7 @@
 // that no processor waits for the last kernel. A guest's root file system holds
 // nothing but static test binaries, ip(8) and ss(8), and, as init, a Go program. Its
 // kernel puts programs at the same addresses each time and does not defend itself
-// against attacks on the processor, which saves a third of the time.
+// against attacks on the processor, which saves time.
 //
 // The guest's clock counts instructions (QEMU's -icount) and jumps where the
 // guest would wait. So a slow or busy machine does not show in the guest, tests

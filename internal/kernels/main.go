@@ -92,7 +92,7 @@ func (o *options) run(ctx context.Context, out io.Writer) (bool, error) {
 		}
 	}
 	fetched()
-	fmt.Fprintf(out, "built and fetched in %v\n", time.Since(start).Round(time.Second))
+	fmt.Fprintf(out, "ready after %v\n", time.Since(start).Round(time.Second))
 	o.each(ctx, all, root, bin)
 	ok := true
 	var list []*judgement
