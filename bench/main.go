@@ -100,13 +100,20 @@ func (t table) all(rounds float64, start time.Time) (result, error) {
 	}
 	measured := make([][]row, len(t.cases))
 	var waiting sync.WaitGroup
+	turns := make(chan struct{}, max(1, t.abreast))
 	for i, c := range t.cases {
+		inTurn := !brief || !c.together
+		if inTurn {
+			turns <- struct{}{}
+		}
 		fmt.Fprintf(os.Stderr, "%4.0f s  %s: %s\n", time.Since(start).Seconds(), t.name, c.name)
 		c.rounds = max(1, int(float64(c.rounds)*rounds))
-		waiting.Go(func() { measured[i] = t.measure(c) })
-		if !brief || !c.together {
-			waiting.Wait()
-		}
+		waiting.Go(func() {
+			measured[i] = t.measure(c)
+			if inTurn {
+				<-turns
+			}
+		})
 	}
 	waiting.Wait()
 	var failed []error

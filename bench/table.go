@@ -20,6 +20,10 @@ type table struct {
 	cases   []testCase
 
 	hostCongestion bool // instead of the fair one
+
+	// abreast is how many cases are measured at the same time, if not one: of work
+	// that leaves the processors idle.
+	abreast int
 }
 
 // A figure is what is measured of a case, and has a row of its own.

@@ -27,9 +27,9 @@ func unaryTable() table {
 		w      windows
 		rounds int
 	}{
-		{"1 in flight", 1, sameWindows, 301},
-		{"16 in flight", 16, sameWindows, 301},
-		{"64 in flight", 64, sameWindows, 301},
+		{"1 in flight", 1, sameWindows, 601},
+		{"16 in flight", 16, sameWindows, 601},
+		{"64 in flight", 64, sameWindows, 601},
 		{"1 in flight, gRPC's windows", 1, grpcWindows, 101},
 	} {
 		t.cases = append(t.cases, testCase{
