@@ -157,8 +157,9 @@ func TestInnerInterceptorFails(t *testing.T) {
 	}
 }
 
-// What asks gRPC for the peer is used once: an interceptor may have it written to when
-// the RPC has long been reported, and other reports do not change.
+// What asks gRPC for the peer is used once: an interceptor may have it written to, and
+// begin another attempt with it, when the RPC has long been reported, and other reports do
+// not change.
 func TestPeerOptionUsedOnce(t *testing.T) {
 	needMultipath(t)
 	checkLeaks(t)
@@ -166,6 +167,7 @@ func TestPeerOptionUsedOnce(t *testing.T) {
 	serve(t, ln)
 	reports := new(recorder)
 	kept := make(map[*peer.Peer]bool)
+	var late []func() error
 	cc := client(t, ln.Addr().String(), append(grpcdialer.DialOptions(grpcdialer.WithReporter(reports.report)), plaintext,
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			for p := range kept {
@@ -176,6 +178,7 @@ func TestPeerOptionUsedOnce(t *testing.T) {
 					kept[o.PeerAddr] = true
 				}
 			}
+			late = append(late, func() error { return invoker(ctx, method, req, new(testpb.Empty), cc, opts...) })
 			return invoker(ctx, method, req, reply, cc, opts...)
 		}))...)
 	tc := testgrpc.NewTestServiceClient(cc)
@@ -187,6 +190,11 @@ func TestPeerOptionUsedOnce(t *testing.T) {
 	}
 	if len(kept) != n {
 		t.Errorf("%d RPCs used %d", n, len(kept))
+	}
+	for _, attempt := range late {
+		if err := attempt(); err != nil {
+			t.Error(err)
+		}
 	}
 	all := reports.wait(t, n)
 	for _, r := range all {
