@@ -3,7 +3,6 @@ package pathmanager_test
 import (
 	"context"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -50,16 +49,8 @@ func TestManagerLeavesNothing(t *testing.T) {
 	before := p.state()
 	stop := p.manage(new(pathmanager.Manager))
 	p.have(bothPaths...)
-	stop() // whatever is made once
-	// What was begun before may still be ending, or wait for the garbage collector: it is
-	// no trace of what follows.
-	first := holds(t)
-	for calm := 0; calm < 10; calm++ {
-		time.Sleep(20 * time.Millisecond)
-		if h := holds(t); h != first {
-			first, calm = h, 0
-		}
-	}
+	stop()        // whatever is made once
+	checkLeaks(t) // of what follows: the network is there until it has looked
 	for i := range 30 {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Duration(i)*300*time.Microsecond, cancel)
@@ -70,25 +61,6 @@ func TestManagerLeavesNothing(t *testing.T) {
 		}
 	}
 	same(t, before, p.state())
-	last := first
-	defer func() {
-		if last != first {
-			t.Errorf("%+v at last, %+v at first", last, first)
-		}
-	}()
-	p.eventually("no goroutine and no file is left", func() bool { last = holds(t); return last == first })
-}
-
-type held struct{ goroutines, fds int }
-
-func holds(t *testing.T) held {
-	t.Helper()
-	runtime.GC()
-	fds, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return held{runtime.NumGoroutine(), len(fds)}
 }
 
 // TestManagerNamespace: a Manager, and a Plan, for a namespace that the process
