@@ -20,7 +20,8 @@ func dialTable() table {
 		note: "From the dial to the first answer: connect, write 64 bytes, read them back. The path has a round trip of 2 ms, and what a " +
 			"middlebox does is done to segments that carry the option. \"Again\" is the second dial to the same destination. ∞ " +
 			"means no answer within 5 s.",
-		figures: []figure{{"ms", true}},
+		figures:  []figure{{"ms", true}},
+		together: true,
 	}
 	syn := func(p *mptcptest.Packet) bool { return p.SYN() && !p.ACK() }
 	for _, c := range []struct {
@@ -43,7 +44,7 @@ func dialTable() table {
 		{name: "SYN/ACK dropped", rounds: 3, fault: mptcptest.DropMPTCPSYNACK},
 		{name: "the first SYN is lost", rounds: 5, fault: func() mptcptest.Fault { return mptcptest.DropNth(1, syn) }},
 	} {
-		t.cases = append(t.cases, testCase{name: c.name, rounds: c.rounds, together: true, prepare: func(*lab) (ways []way) {
+		t.cases = append(t.cases, testCase{name: c.name, rounds: c.rounds, prepare: func(*lab) (ways []way) {
 			for _, stack := range []string{tcp, std, ours} {
 				ways = append(ways, way{stack, func(l *lab) []float64 {
 					// A new network each time: kernels remember.

@@ -29,7 +29,8 @@ func handoverTable() table {
 			"path and begins a new stream when one ends, which loses what was under way. QUIC has validated the second path before, " +
 			"and its client moves the connection there when nothing has arrived for 250 ms. ∞ is a stream that did not go on: quic-go gives a connection up when the system refuses to send. Everything about this is in " +
 			"[handover.md](handover.md).",
-		figures: []figure{{"seconds", true}},
+		figures:  []figure{{"seconds", true}},
+		together: true,
 	}
 	for _, c := range []struct {
 		name string
@@ -38,7 +39,7 @@ func handoverTable() table {
 		{"link down at the client", func(s *scene) { s.first.CutAt(s.client) }},
 		{"silence", func(s *scene) { s.first.Inject(mptcptest.DropAll()) }},
 	} {
-		t.cases = append(t.cases, testCase{name: c.name, rounds: 7, together: true, prepare: func(*lab) (ways []way) {
+		t.cases = append(t.cases, testCase{name: c.name, rounds: 7, prepare: func(*lab) (ways []way) {
 			add := func(name string, flags mptcptest.EndpointFlags, run func(*scene)) {
 				ways = append(ways, way{name, func(l *lab) []float64 {
 					s := newScene(l, flags)

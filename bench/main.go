@@ -100,19 +100,18 @@ func (t table) all(rounds float64, start time.Time) (result, error) {
 	}
 	measured := make([][]row, len(t.cases))
 	var waiting sync.WaitGroup
-	turns := make(chan struct{}, max(1, t.abreast))
+	abreast := max(1, t.abreast)
+	if brief && t.together {
+		abreast = len(t.cases)
+	}
+	turns := make(chan struct{}, abreast)
 	for i, c := range t.cases {
-		inTurn := !brief || !c.together
-		if inTurn {
-			turns <- struct{}{}
-		}
+		turns <- struct{}{}
 		fmt.Fprintf(os.Stderr, "%4.0f s  %s: %s\n", time.Since(start).Seconds(), t.name, c.name)
 		c.rounds = max(1, int(float64(c.rounds)*rounds))
 		waiting.Go(func() {
 			measured[i] = t.measure(c)
-			if inTurn {
-				<-turns
-			}
+			<-turns
 		})
 	}
 	waiting.Wait()

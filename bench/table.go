@@ -24,6 +24,10 @@ type table struct {
 	// abreast is how many cases are measured at the same time, if not one: of work
 	// that leaves the processors idle.
 	abreast int
+
+	// together has all turns of a round done at the same time, and in a brief
+	// look all cases as well: for work that mostly waits.
+	together bool
 }
 
 // A figure is what is measured of a case, and has a row of its own.
@@ -37,10 +41,6 @@ type testCase struct {
 	name   string
 	rounds int
 	limit  time.Duration // of one turn; 0: turnLimit
-
-	// together has all turns of a round done at the same time, and in a brief
-	// look other cases as well: for work that mostly waits.
-	together bool
 
 	// warm does a round that does not count.
 	warm bool
@@ -106,7 +106,7 @@ func (t table) measure(c testCase) []row {
 		}
 		for n := first; n < c.rounds; n++ {
 			var values [][]float64
-			if values, failed = round(ways, limit, c.together); failed != nil {
+			if values, failed = round(ways, limit, t.together); failed != nil {
 				return
 			}
 			for way, v := range values {
