@@ -80,10 +80,10 @@ func TestRoundTripperAllocations(t *testing.T) {
 			}
 		})
 	}
-	if n := count(httptransport.RoundTripper(base)) - count(base); n > 5 {
-		t.Errorf("%v allocations, the documentation says 5", n)
+	if n := count(httptransport.RoundTripper(base)) - count(base); n > 4 {
+		t.Errorf("%v allocations, the documentation says 4", n)
 	}
-	if n := count(httptransport.ReportingRoundTripper(base, func(context.Context, httptransport.Report) {})) - count(base); n > 6 {
+	if n := count(httptransport.ReportingRoundTripper(base, func(context.Context, httptransport.Report) {})) - count(base); n > 4 {
 		t.Errorf("%v allocations with a Reporter", n)
 	}
 	response, _ := httptransport.RoundTripper(base).RoundTrip(r)

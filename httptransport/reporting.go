@@ -30,19 +30,26 @@ type roundTripper struct {
 
 // RoundTrip sends a request. See http.RoundTripper.
 func (t *roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
-	var start time.Duration
-	if t.report != nil {
-		start = recent.Now()
+	if t.report == nil {
+		r := new(record)
+		response, err := t.send(request, r)
+		r.settle(false)
+		return response, err
 	}
-	record := newRecord(request.Context())
-	sent := request.WithContext(record)
+	e := &ending{report: t.report, request: request, start: recent.Now()}
+	response, err := t.send(request, &e.record)
+	e.record.settle(true)
+	e.watch(response, err)
+	return response, err
+}
+
+// send sends request, and has r remember its connection.
+func (t *roundTripper) send(request *http.Request, r *record) (*http.Response, error) {
+	r.begin(request.Context())
+	sent := request.WithContext(r)
 	response, err := t.base.RoundTrip(sent)
-	record.settle()
 	if response != nil && response.Request == nil {
 		response.Request = sent // FromResponse needs it, and http.Client sees to it too late
-	}
-	if t.report != nil {
-		t.watch(&ending{report: t.report, record: record, request: request, start: start}, response, err)
 	}
 	return response, err
 }
@@ -54,8 +61,20 @@ func (t *roundTripper) CloseIdleConnections() {
 	}
 }
 
+// An ending reports a request when it ends, once. It has room for what else that
+// takes, to save allocations.
+type ending struct {
+	once    sync.Once
+	report  Reporter
+	request *http.Request
+	start   time.Duration
+	code    int
+	record  record
+	body    body
+}
+
 // watch has e reported when response ends.
-func (t *roundTripper) watch(e *ending, response *http.Response, err error) {
+func (e *ending) watch(response *http.Response, err error) {
 	if response != nil {
 		e.code = response.StatusCode
 	}
@@ -63,23 +82,14 @@ func (t *roundTripper) watch(e *ending, response *http.Response, err error) {
 	case err != nil || response == nil || response.Body == nil || response.Body == http.NoBody:
 		e.end(err)
 	default:
+		e.body = body{response.Body, e}
 		// The body of a response that switched protocols can be written to.
-		if rw, ok := response.Body.(io.ReadWriteCloser); ok {
-			response.Body = &stream{body{rw, e}, rw}
+		if w, ok := response.Body.(io.Writer); ok {
+			response.Body = &stream{&e.body, w}
 		} else {
-			response.Body = &body{response.Body, e}
+			response.Body = &e.body
 		}
 	}
-}
-
-// An ending reports a request when it ends, once.
-type ending struct {
-	once    sync.Once
-	report  Reporter
-	record  *record
-	request *http.Request
-	start   time.Duration
-	code    int
 }
 
 func (e *ending) end(err error) {
@@ -133,6 +143,6 @@ func (b *body) Close() error {
 
 // A stream is a body that can be written to.
 type stream struct {
-	body
+	*body
 	io.Writer
 }
