@@ -28,9 +28,15 @@ type statusOption struct {
 	s *mptcp.Status
 }
 
-func isStatusOption(o grpc.CallOption) bool {
-	_, ok := o.(statusOption)
-	return ok
+// asking returns opts if one of them asks for the status, and nil otherwise: when an
+// RPC ends they are in no processor's cache any more.
+func asking(opts []grpc.CallOption) []grpc.CallOption {
+	for _, o := range opts {
+		if _, ok := o.(statusOption); ok {
+			return opts
+		}
+	}
+	return nil
 }
 
 // UnaryClientInterceptor returns an interceptor that calls r at the end of each
@@ -41,13 +47,14 @@ func isStatusOption(o grpc.CallOption) bool {
 // and one in twenty milliseconds for each connection.
 func UnaryClientInterceptor(r Reporter) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-		if r == nil && !slices.ContainsFunc(opts, isStatusOption) {
+		asks := asking(opts)
+		if r == nil && asks == nil {
 			return invoker(ctx, method, req, reply, cc, opts...)
 		}
 		start := recent.Now()
 		p := newPeerOption(opts)
 		err := invoker(ctx, method, req, reply, cc, p.after(opts)...)
-		finish(ctx, r, opts, &p.peer, start, method, false, err)
+		finish(ctx, r, asks, &p.peer, start, method, false, err)
 		p.peer = peer.Peer{} // a sheet may last longer than the connection should
 		return err
 	}
@@ -57,7 +64,8 @@ func UnaryClientInterceptor(r Reporter) grpc.UnaryClientInterceptor {
 // costs some allocations. It does not wrap the stream.
 func StreamClientInterceptor(r Reporter) grpc.StreamClientInterceptor {
 	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-		if r == nil && !slices.ContainsFunc(opts, isStatusOption) {
+		asks := asking(opts)
+		if r == nil && asks == nil {
 			return streamer(ctx, desc, cc, method, opts...)
 		}
 		// gRPC fills the peer before it calls the OnFinish functions, since
@@ -68,7 +76,7 @@ func StreamClientInterceptor(r Reporter) grpc.StreamClientInterceptor {
 		var done atomic.Bool // should OnFinish be called twice, or not at all
 		end := func(err error) {
 			if done.CompareAndSwap(false, true) {
-				finish(ctx, r, opts, &p.peer, start, method, true, err)
+				finish(ctx, r, asks, &p.peer, start, method, true, err)
 			}
 		}
 		stream, err := streamer(ctx, desc, cc, method, p.after(opts, grpc.OnFinish(end))...)
@@ -126,12 +134,12 @@ func (p *peerOption) after(opts []grpc.CallOption, more ...grpc.CallOption) []gr
 }
 
 // finish makes a report with the status of the connection to p and hands it
-// to whoever wants it.
-func finish(ctx context.Context, r Reporter, opts []grpc.CallOption, p *peer.Peer, start time.Duration, method string, stream bool, err error) {
+// to whoever wants it: r, and those of asks that ask for it.
+func finish(ctx context.Context, r Reporter, asks []grpc.CallOption, p *peer.Peer, start time.Duration, method string, stream bool, err error) {
 	var report Report // field by field: a literal would be on the stack once more
 	report.Method, report.Side, report.Stream, report.Err = method, Client, stream, err
-	report.look(p, start, slices.ContainsFunc(opts, isStatusOption))
-	for _, o := range opts {
+	report.look(p, start, asks != nil)
+	for _, o := range asks {
 		if o, ok := o.(statusOption); ok {
 			*o.s = report.Status
 		}
