@@ -39,7 +39,8 @@ type watch struct {
 	userTimeout time.Duration
 	progress    time.Duration // when nothing was outstanding, or something was acknowledged, last
 	limbo       time.Duration // since when there is no subflow; 0: there is
-	una         uint64        // what had been acknowledged at the last look
+	una         uint64        // what had been acknowledged at the last look that counts for progress
+	seen        uint64        // what had been acknowledged at the last look of all
 	received    uint64        // and how many bytes had been received
 	stalled     bool          // data was outstanding then
 	plain       bool          // it uses TCP
@@ -92,7 +93,7 @@ func (w *watch) leaveToTCP() (watched bool) {
 // look again. ok is false if there is nothing more to watch.
 func (w *watch) next(now time.Duration, s *sight) (again time.Duration, ok bool) {
 	l := s.look(w)
-	w.received = l.received
+	w.received, w.seen = l.received, l.una
 	rested := !w.stalled && w.una == l.una // nothing was written since the last look
 	if !l.outstanding {
 		w.progress, w.stalled, w.una = now, false, l.una

@@ -20,6 +20,7 @@ type sight struct {
 	l     look
 	plain bool
 	had   uint64 // bytes that had been received at the last look
+	seen  uint64 // what had been acknowledged then
 	info  [mptcpinfo.SizeLast]byte
 	tcp   [tcpInfoNotsent + 4]byte
 	f     func(fd uintptr)
@@ -36,6 +37,7 @@ const (
 	tcpInfoUnacked   = 24
 	tcpInfoLastSent  = 44
 	tcpInfoLastAcked = 56
+	tcpInfoPacing    = 104
 	tcpInfoAcked     = 120
 	tcpInfoNotsent   = 144 // Linux 4.6, older than Multipath TCP
 
@@ -44,7 +46,7 @@ const (
 
 // look looks at the socket of w, and helps it along where the kernel does not.
 func (s *sight) look(w *watch) look {
-	s.plain, s.had = w.plain, w.received
+	s.plain, s.had, s.seen = w.plain, w.received, w.seen
 	if w.e.Gone.Load() || w.e.Raw.Control(s.f) != nil {
 		return look{gone: true}
 	}
@@ -76,6 +78,9 @@ func (s *sight) read(fd int) (l look) {
 		l.ackedAgo = time.Duration(i.LastAckRecv) * time.Millisecond
 		l.received = i.BytesReceived
 		widen(fd, l.received-s.had, time.Duration(i.LastDataRecv)*time.Millisecond)
+	}
+	if l.outstanding && l.una == s.seen {
+		s.feed(fd)
 	}
 	none := i.SubflowsTotal == 0
 	if !i.Has(mptcpinfo.SizeSubflowsTotal) {
