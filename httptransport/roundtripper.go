@@ -20,7 +20,7 @@ var errNoRecord = fmt.Errorf("%w: the response did not come through RoundTripper
 // and remembers which connection carried each, for [FromResponse] to tell. If
 // base is nil, it is a transport of its own made by [New] with a nil dialer.
 //
-// It costs four allocations and about half a microsecond for each request, and one look
+// It costs four allocations and less than a microsecond for each request, and one look
 // at the connection, as [mptcp.InspectAddr] does, in twenty milliseconds.
 // The base has to be, or to end in, an [http.Transport] or another RoundTripper
 // that calls the GotConn hook of [net/http/httptrace]; hooks of the caller are
