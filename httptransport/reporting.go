@@ -61,8 +61,8 @@ func (t *roundTripper) CloseIdleConnections() {
 	}
 }
 
-// An ending reports a request when it ends, once. It has room for what else that
-// takes, to save allocations.
+// An ending reports a request when it ends, once. It must not refer to the body: its
+// record is kept with the request, and the body keeps the connection.
 type ending struct {
 	once    sync.Once
 	report  Reporter
@@ -70,7 +70,6 @@ type ending struct {
 	start   time.Duration
 	code    int
 	record  record
-	body    body
 }
 
 // watch has e reported when response ends.
@@ -82,12 +81,12 @@ func (e *ending) watch(response *http.Response, err error) {
 	case err != nil || response == nil || response.Body == nil || response.Body == http.NoBody:
 		e.end(err)
 	default:
-		e.body = body{response.Body, e}
+		b := &body{response.Body, e}
 		// The body of a response that switched protocols can be written to.
 		if w, ok := response.Body.(io.Writer); ok {
-			response.Body = &stream{&e.body, w}
+			response.Body = &stream{b, w}
 		} else {
-			response.Body = &e.body
+			response.Body = b
 		}
 	}
 }

@@ -21,7 +21,8 @@ var errNoRecord = fmt.Errorf("%w: the response did not come through RoundTripper
 // base is nil, it is a transport of its own made by [New] with a nil dialer.
 //
 // It costs four allocations and less than a microsecond for each request, and one look
-// at the connection, as [mptcp.InspectAddr] does, in twenty milliseconds.
+// at the connection, as [mptcp.InspectAddr] does, in twenty milliseconds, or with each
+// request if it was not dialed by package transport or does not use Multipath TCP.
 // The base has to be, or to end in, an [http.Transport] or another RoundTripper
 // that calls the GotConn hook of [net/http/httptrace]; hooks of the caller are
 // called as well.

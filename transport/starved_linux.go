@@ -11,8 +11,8 @@ import (
 // starved reports whether the kernel has forgotten the first subflow of a connection
 // that has data to send. Info is the subflow's struct tcp_info.
 //
-// The scheduler keeps the pacing rate of a subflow in 32 bits, and passes over one
-// whose rate is zero (avg_pacing_rate in mptcp_subflow_get_send, net/mptcp/protocol.c).
+// The scheduler takes the pacing rate of a subflow in 32 bits, and passes over one
+// whose rate is zero (pace in mptcp_subflow_get_send, net/mptcp/protocol.c).
 // Loopback is fast enough for rates that do not fit, and what is left of one is zero if
 // it is a multiple of 2^32. Half of the first window is a segment of 32768 bytes, the
 // congestion window doubles, and the factors of the rate are round too, so it happens:
@@ -29,13 +29,15 @@ func starved(info []byte) bool {
 
 // repace has the kernel choose another pacing rate for the subflows, and reports whether
 // it did. BBR does so when it takes over, and what was there before takes over again at
-// once. Not every host has it, and lets everybody use it.
+// once; what remains is that the kernel paces the subflows itself. Not every host has
+// it, and lets everybody use it: that is asked in vain at each look, so it is no refusal
+// to count.
 func repace(fd int) bool {
 	before, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
-	if err != nil || collapses(before) || !setCongestion(fd, "bbr") {
+	if err != nil || collapses(before) || unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "bbr") != nil {
 		return false
 	}
-	return setCongestion(fd, before)
+	return setCongestion(fd, before) || setCongestion(fd, alternative)
 }
 
 // feed lets a connection go on that is starved, where the host permits it. Nothing of
