@@ -126,8 +126,13 @@ func (r *record) settle(reported bool) {
 		c.see(recent.Before(c.local, now))
 		return
 	}
+	c.look(now, false)
+}
+
+// look brings the status up to date as [recent.AtEnd] does.
+func (c *carrier) look(now time.Duration, exact bool) {
 	var s mptcp.Status
-	err := recent.AtEnd(&s, c.local, nil, now, false)
+	err := recent.AtEnd(&s, c.local, nil, now, exact)
 	c.see(s, err)
 }
 
@@ -149,9 +154,7 @@ func (r *record) status(now time.Duration, exact bool) (mptcp.Status, error) {
 	}
 	c := *r.chosen // several goroutines may ask
 	if !c.foreign {
-		var s mptcp.Status
-		err := recent.AtEnd(&s, c.local, nil, now, exact)
-		c.see(s, err)
+		c.look(now, exact)
 	}
 	return c.status, c.err
 }
