@@ -17,7 +17,6 @@ import (
 	"iter"
 	"net"
 	"net/netip"
-	"reflect"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -74,42 +73,23 @@ type Entry struct {
 // Opened returns when the connection was put into the table.
 func (e *Entry) Opened() time.Time { return time.Unix(0, e.opened) }
 
-const (
-	shardBits  = 5
-	shardCount = 1 << shardBits
-)
-
-type shard[K comparable] struct {
+// A shard of byTuple maps hashes to the newest entries that have them.
+type shard struct {
 	sync.RWMutex
-	m map[K]*Entry
+	m map[uint64]*Entry
 
-	// found is an entry of m that was looked up, or nil: while it is asked for
-	// again, the lock is not needed, which processors would pass to and fro. It
-	// is set with the lock held for reading, while the entry is in m, and
-	// cleared with the lock held for writing, when it has left: an entry that
-	// has left is not set again. Only byLocal uses it.
-	found atomic.Pointer[Entry]
-
-	_ [24]byte // keep neighbours off the cache line
+	_ [32]byte // keep neighbours off the cache line
 }
 
 var (
 	seed    = maphash.MakeSeed()
-	byLocal [shardCount]shard[*net.TCPAddr]
-	byTuple [shardCount]shard[uint64]
+	byLocal locals
+	byTuple [32]shard
 	lastID  atomic.Uint64
 )
 
-// localShard mixes the bits of the pointer, twice, since addresses are kept at regular
-// distances: it is what every report begins with, and a hash that nobody can guess
-// takes longer than all the rest of a lookup. Nobody who could guess this one has a
-// say in where addresses are kept.
-func localShard(a *net.TCPAddr) *shard[*net.TCPAddr] {
-	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
-	h := uint64(reflect.ValueOf(a).Pointer()) * odd
-	h = (h ^ h>>32) * odd
-	return &byLocal[h>>(64-shardBits)]
-}
+// shardOf returns the shard for a hash of both addresses.
+func shardOf(tuple uint64) *shard { return &byTuple[tuple%uint64(len(byTuple))] }
 
 type tuple struct{ local, remote netip.AddrPort }
 
@@ -138,7 +118,7 @@ func Add(c *net.TCPConn, e *Entry) *Entry {
 	e.opened = time.Now().UnixNano()
 	e.tuple = hashTuple(e.Local.AddrPort(), e.Remote.AddrPort())
 
-	t := &byTuple[e.tuple%shardCount]
+	t := shardOf(e.tuple)
 	t.Lock()
 	if t.m == nil {
 		t.m = make(map[uint64]*Entry)
@@ -147,14 +127,7 @@ func Add(c *net.TCPConn, e *Entry) *Entry {
 	t.m[e.tuple] = e
 	t.Unlock()
 
-	l := localShard(e.Local)
-	l.Lock()
-	if l.m == nil {
-		l.m = make(map[*net.TCPAddr]*Entry)
-	}
-	l.m[e.Local] = e
-	l.Unlock()
-
+	byLocal.put(e)
 	runtime.AddCleanup(c, remove, e)
 	return e
 }
@@ -176,13 +149,9 @@ func Release(e *Entry) {
 
 // drop takes e out of the table, if it is in there.
 func drop(e *Entry) {
-	l := localShard(e.Local)
-	l.Lock()
-	delete(l.m, e.Local)
-	l.found.CompareAndSwap(e, nil)
-	l.Unlock()
+	byLocal.remove(e)
 
-	t := &byTuple[e.tuple%shardCount]
+	t := shardOf(e.tuple)
 	t.Lock()
 	defer t.Unlock()
 	head := t.m[e.tuple]
@@ -203,24 +172,12 @@ func drop(e *Entry) {
 }
 
 // ByLocal returns the connection whose LocalAddr method returned local, or nil.
-func ByLocal(local *net.TCPAddr) *Entry {
-	s := localShard(local)
-	if e := s.found.Load(); e != nil && e.Local == local {
-		return e
-	}
-	s.RLock()
-	defer s.RUnlock()
-	e := s.m[local]
-	if e != nil {
-		s.found.Store(e)
-	}
-	return e
-}
+func ByLocal(local *net.TCPAddr) *Entry { return byLocal.find(local) }
 
 // ByAddrs returns the newest connection between these addresses, or nil.
 func ByAddrs(local, remote netip.AddrPort) *Entry {
 	h := hashTuple(local, remote)
-	s := &byTuple[h%shardCount]
+	s := shardOf(h)
 	s.RLock()
 	defer s.RUnlock()
 	for e := s.m[h]; e != nil; e = e.next {
@@ -239,34 +196,7 @@ func sameAddr(a *net.TCPAddr, b netip.AddrPort) bool {
 // All iterates over the entries, those of closed connections that have not
 // been collected yet included, in no order. Connections opened or gone during
 // the iteration may or may not be seen.
-func All() iter.Seq[*Entry] {
-	return func(yield func(*Entry) bool) {
-		var batch []*Entry
-		for i := range byLocal {
-			s := &byLocal[i]
-			batch = batch[:0]
-			s.RLock()
-			for _, e := range s.m {
-				batch = append(batch, e)
-			}
-			s.RUnlock()
-			for _, e := range batch {
-				if !yield(e) {
-					return
-				}
-			}
-		}
-	}
-}
+func All() iter.Seq[*Entry] { return byLocal.all() }
 
 // Len returns the number of entries.
-func Len() int {
-	n := 0
-	for i := range byLocal {
-		s := &byLocal[i]
-		s.RLock()
-		n += len(s.m)
-		s.RUnlock()
-	}
-	return n
-}
+func Len() int { return byLocal.count() }

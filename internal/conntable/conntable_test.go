@@ -33,22 +33,20 @@ func settle(t testing.TB, want int) {
 	t.Helper()
 	for range 200 {
 		runtime.GC()
-		if Len() == want && tuples() == want && (want > 0 || !anyFound()) {
+		if Len() == want && listed() == want && tuples() == want {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	t.Fatalf("%d entries and %d tuples, want %d; looked up and not forgotten: %v", Len(), tuples(), want, anyFound())
+	t.Fatalf("%d entries, %d counted, and %d tuples, want %d", listed(), Len(), tuples(), want)
 }
 
-// anyFound reports whether a shard has an entry that was looked up.
-func anyFound() bool {
-	for i := range byLocal {
-		if byLocal[i].found.Load() != nil {
-			return true
-		}
+func listed() int {
+	n := 0
+	for range All() {
+		n++
 	}
-	return false
+	return n
 }
 
 func tuples() int {
@@ -141,6 +139,12 @@ func TestAddAndRemove(t *testing.T) {
 			t.Error("the newest of two does not answer")
 		}
 		remove(ce)
+		if ByLocal(ce.Local) != nil {
+			t.Error("found by local address after it was removed")
+		}
+		if drop(ce); Len() != 2 {
+			t.Errorf("%d entries after one of three was removed twice", Len())
+		}
 		if ByAddrs(addrs(client)) != ae {
 			t.Error("removing the older one removed the newer one")
 		}
@@ -191,37 +195,6 @@ func TestConcurrent(t *testing.T) {
 	settle(t, 0)
 }
 
-// TestFound checks that what a shard has found last does not outlive its entry,
-// and is not taken for another.
-func TestFound(t *testing.T) {
-	settle(t, 0)
-	var entries []*Entry
-	var conns []*net.TCPConn
-	for range 2 * shardCount {
-		client, server := pair(t)
-		defer client.Close()
-		defer server.Close()
-		conns = append(conns, client)
-		entries = append(entries, Add(client, &Entry{}))
-	}
-	for i := range 4 * len(entries) { // each twice at once, and twice over
-		e := entries[i/2%len(entries)]
-		if ByLocal(e.Local) != e {
-			t.Fatal("not found by local address")
-		}
-	}
-	for _, e := range entries {
-		found := ByLocal(e.Local)
-		if drop(e); found != e || ByLocal(e.Local) != nil {
-			t.Error("found after it was removed")
-		}
-	}
-	if anyFound() {
-		t.Error("an entry outlives its connection")
-	}
-	runtime.KeepAlive(conns)
-}
-
 func BenchmarkLookup(b *testing.B) {
 	var keep []*net.TCPConn
 	for range 500 {
@@ -243,6 +216,14 @@ func BenchmarkLookup(b *testing.B) {
 			ByLocal(keep[i%len(keep)].LocalAddr().(*net.TCPAddr))
 		}
 	})
+	b.Run("local, another each time, in parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for i := 0; pb.Next(); i++ {
+				ByLocal(keep[i%len(keep)].LocalAddr().(*net.TCPAddr))
+			}
+		})
+	})
 	b.Run("local, in parallel", func(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
@@ -260,23 +241,5 @@ func BenchmarkLookup(b *testing.B) {
 	})
 	for _, c := range keep {
 		c.Close()
-	}
-}
-
-// Addresses are kept at regular distances, and are to be in different shards all the
-// same: as many as for random numbers, within what chance does.
-func TestShards(t *testing.T) {
-	for _, every := range []int{1, 2, 3, 4, 6, 8} { // of 48 bytes
-		addrs := make([]*net.TCPAddr, 64*every)
-		for i := range addrs {
-			addrs[i] = new(net.TCPAddr)
-		}
-		used := make(map[*shard[*net.TCPAddr]]bool)
-		for i := 0; i < len(addrs); i += every {
-			used[localShard(addrs[i])] = true
-		}
-		if len(used) < 20 { // 27.8 on average, and less than 22 once in ten thousand times
-			t.Errorf("one address in %d: 64 are in %d of %d shards", every, len(used), shardCount)
-		}
 	}
 }
