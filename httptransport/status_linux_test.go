@@ -278,32 +278,36 @@ func TestAfterClose(t *testing.T) {
 		w.Header().Set("Connection", "close")
 		tell(w, r)
 	}))
-	tr, made := client(t, protocols[0])
-	response, _ := get(t, httptransport.RoundTripper(tr), s.URL)
-	response.Body = nil // it refers to the connection
-	local, deadline := made.last(), time.Now().Add(10*time.Second)
-	for gone := false; ; gone = transport.Lookup(local) == nil {
-		for {
-			st, err := httptransport.FromResponse(response)
-			if st.State != mptcp.Multipath {
-				t.Fatalf("status %v, %v (collected: %v)", st, err, gone)
+	for name, report := range map[string]httptransport.Reporter{"plain": nil, "reporting": func(context.Context, httptransport.Report) {}} {
+		t.Run(name, func(t *testing.T) {
+			tr, made := client(t, protocols[0])
+			response, _ := get(t, httptransport.ReportingRoundTripper(tr, report), s.URL)
+			response.Body = nil // it refers to the connection
+			local, deadline := made.last(), time.Now().Add(10*time.Second)
+			for gone := false; ; gone = transport.Lookup(local) == nil {
+				for {
+					st, err := httptransport.FromResponse(response)
+					if st.State != mptcp.Multipath {
+						t.Fatalf("status %v, %v (collected: %v)", st, err, gone)
+					}
+					if errors.Is(err, net.ErrClosed) {
+						break
+					}
+					if time.Now().After(deadline) {
+						t.Fatalf("error %v (collected: %v)", err, gone)
+					}
+					time.Sleep(time.Millisecond)
+				}
+				if gone {
+					return
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("the connection is still in the table")
+				}
+				runtime.GC()
+				time.Sleep(time.Millisecond)
 			}
-			if errors.Is(err, net.ErrClosed) {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("error %v (collected: %v)", err, gone)
-			}
-			time.Sleep(time.Millisecond)
-		}
-		if gone {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the connection is still in the table")
-		}
-		runtime.GC()
-		time.Sleep(time.Millisecond)
+		})
 	}
 }
 
