@@ -96,8 +96,7 @@ func socketOf(c net.Conn) syscall.Conn {
 // transport, or the error is [ErrUntracked]; an address that is no
 // [*net.TCPAddr] gives [ErrNotTCP].
 //
-// It costs what [Inspect] costs, plus 10 to 50 nanoseconds, and does not
-// allocate.
+// It costs what [Inspect] costs, and does not allocate.
 func InspectAddr(local net.Addr) (Status, error) {
 	addr, ok := local.(*net.TCPAddr)
 	if !ok || addr == nil {

@@ -88,8 +88,8 @@ var (
 	lastID  atomic.Uint64
 )
 
-// shardOf returns the shard for a hash of both addresses.
-func shardOf(tuple uint64) *shard { return &byTuple[tuple%uint64(len(byTuple))] }
+// shardOf returns the shard for h, a hash of both addresses.
+func shardOf(h uint64) *shard { return &byTuple[h%uint64(len(byTuple))] }
 
 type tuple struct{ local, remote netip.AddrPort }
 

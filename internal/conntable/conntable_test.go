@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -33,20 +34,12 @@ func settle(t testing.TB, want int) {
 	t.Helper()
 	for range 200 {
 		runtime.GC()
-		if Len() == want && listed() == want && tuples() == want {
+		if Len() == want && len(slices.Collect(All())) == want && tuples() == want {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	t.Fatalf("%d entries, %d counted, and %d tuples, want %d", listed(), Len(), tuples(), want)
-}
-
-func listed() int {
-	n := 0
-	for range All() {
-		n++
-	}
-	return n
+	t.Fatalf("%d entries, %d counted, and %d tuples, want %d", len(slices.Collect(All())), Len(), tuples(), want)
 }
 
 func tuples() int {

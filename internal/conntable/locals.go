@@ -27,7 +27,7 @@ type locals struct {
 // of two, and a quarter of them at least is empty.
 type slots []atomic.Pointer[Entry]
 
-const fewest = 64
+const fewest = 64 // slots
 
 // left is in the place of an entry that has left, so that what was put behind it for
 // want of room is still found. Its address is no connection's.
@@ -60,19 +60,23 @@ func (l *locals) find(a *net.TCPAddr) *Entry {
 	}
 }
 
-// put adds e.
+// insert puts e into the first empty slot that a search for it comes to.
+func (s slots) insert(e *Entry) {
+	i := s.start(e.Local)
+	for s.at(i).Load() != nil {
+		i++
+	}
+	s.at(i).Store(e)
+}
+
+// put adds e, which must not be in.
 func (l *locals) put(e *Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.slots.Load(); s == nil || 4*(l.used+1) > 3*len(*s) {
 		l.rebuild(l.live + 1)
 	}
-	s := *l.slots.Load()
-	i := s.start(e.Local)
-	for s.at(i).Load() != nil {
-		i++
-	}
-	s.at(i).Store(e)
+	l.slots.Load().insert(e)
 	l.used++
 	l.live++
 }
@@ -100,16 +104,12 @@ func (l *locals) remove(e *Entry) {
 	}
 }
 
-// rebuild makes room for n entries and as many again. Whoever looks meanwhile finds
-// what was in before: nothing is added as long as the lock is held.
+// rebuild makes at least two slots for each of n entries. Whoever looks
+// meanwhile finds what was in before: nothing is added as long as the lock is held.
 func (l *locals) rebuild(n int) {
 	s := make(slots, max(fewest, 1<<bits.Len(uint(2*n-1))))
 	for e := range l.all() {
-		i := s.start(e.Local)
-		for s.at(i).Load() != nil {
-			i++
-		}
-		s.at(i).Store(e)
+		s.insert(e)
 	}
 	l.used = l.live
 	l.slots.Store(&s)
