@@ -18,6 +18,11 @@ import (
 	"github.com/multipath-go/mptcp/transport"
 )
 
+// pace is the time between two lines of writer. What a client has not read when it
+// closes resets the connection, and the next write fails: a busy machine has to get
+// from reading a line to closing before there is another.
+const pace = 100 * time.Millisecond
+
 // writer is a handler that writes until a write fails, and ignores the
 // request's context. It gives up by itself after a while, and reports how long
 // it went on.
@@ -31,7 +36,7 @@ func writer(patience time.Duration, ended chan<- time.Duration) http.Handler {
 			if err := c.Flush(); err != nil {
 				break
 			}
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(pace)
 		}
 		ended <- time.Since(start)
 	})
