@@ -83,7 +83,7 @@ type shard struct {
 
 var (
 	seed    = maphash.MakeSeed()
-	byLocal locals
+	byLocal = newLocals()
 	byTuple [32]shard
 	lastID  atomic.Uint64
 )

@@ -46,35 +46,41 @@ func (s slots) start(a *net.TCPAddr) uint64 {
 // at is slot i, counted round and round.
 func (s slots) at(i uint64) *atomic.Pointer[Entry] { return &s[i&uint64(len(s)-1)] }
 
-// find returns the entry for a, or nil.
-func (l *locals) find(a *net.TCPAddr) *Entry {
-	p := l.slots.Load()
-	if p == nil {
-		return nil
-	}
-	s := *p
-	for i := s.start(a); ; i++ {
-		if e := s.at(i).Load(); e == nil || e.Local == a {
-			return e
+// search returns the slot of the entry for a, and the entry, or the empty slot where
+// it would be, and nil.
+func (s slots) search(a *net.TCPAddr) (i uint64, e *Entry) {
+	for i = s.start(a); ; i++ {
+		if e = s.at(i).Load(); e == nil || e.Local == a {
+			return i, e
 		}
 	}
 }
 
-// insert puts e into the first empty slot that a search for it comes to.
+// insert adds e, which must not be in.
 func (s slots) insert(e *Entry) {
-	i := s.start(e.Local)
-	for s.at(i).Load() != nil {
-		i++
-	}
+	i, _ := s.search(e.Local)
 	s.at(i).Store(e)
+}
+
+func newLocals() *locals {
+	l := new(locals)
+	s := make(slots, fewest)
+	l.slots.Store(&s)
+	return l
+}
+
+// find returns the entry for a, or nil.
+func (l *locals) find(a *net.TCPAddr) *Entry {
+	_, e := l.slots.Load().search(a)
+	return e
 }
 
 // put adds e, which must not be in.
 func (l *locals) put(e *Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s := l.slots.Load(); s == nil || 4*(l.used+1) > 3*len(*s) {
-		l.rebuild(l.live + 1)
+	if s := *l.slots.Load(); 4*(l.used+1) > 3*len(s) {
+		l.rebuild()
 	}
 	l.slots.Load().insert(e)
 	l.used++
@@ -85,29 +91,22 @@ func (l *locals) put(e *Entry) {
 func (l *locals) remove(e *Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.slots.Load()
-	if p == nil {
+	s := *l.slots.Load()
+	i, found := s.search(e.Local)
+	if found != e {
 		return
 	}
-	s := *p
-	for i := s.start(e.Local); ; i++ {
-		switch s.at(i).Load() {
-		case nil:
-			return
-		case e:
-			s.at(i).Store(left)
-			if l.live--; len(s) > fewest && 8*l.live < len(s) {
-				l.rebuild(l.live)
-			}
-			return
-		}
+	s.at(i).Store(left)
+	if l.live--; len(s) > fewest && 8*l.live < len(s) {
+		l.rebuild()
 	}
 }
 
-// rebuild makes at least two slots for each of n entries. Whoever looks
-// meanwhile finds what was in before: nothing is added as long as the lock is held.
-func (l *locals) rebuild(n int) {
-	s := make(slots, max(fewest, 1<<bits.Len(uint(2*n-1))))
+// rebuild makes two slots at least for each entry and one more, and leaves behind what
+// has left. Whoever looks meanwhile finds what was in before: nothing is added as long
+// as the lock is held.
+func (l *locals) rebuild() {
+	s := make(slots, max(fewest, 1<<bits.Len(uint(2*l.live+1))))
 	for e := range l.all() {
 		s.insert(e)
 	}
@@ -118,12 +117,9 @@ func (l *locals) rebuild(n int) {
 // all iterates over the entries, in no order.
 func (l *locals) all() iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
-		p := l.slots.Load()
-		if p == nil {
-			return
-		}
-		for i := range *p {
-			if e := (*p)[i].Load(); e != nil && e != left && !yield(e) {
+		s := *l.slots.Load()
+		for i := range s {
+			if e := s[i].Load(); e != nil && e != left && !yield(e) {
 				return
 			}
 		}

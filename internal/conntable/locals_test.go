@@ -24,7 +24,7 @@ func entriesFor(n, every int) []*Entry {
 // TestLocals adds and removes at random, grows and shrinks, and compares with a map.
 func TestLocals(t *testing.T) {
 	const n = 3000
-	var l locals
+	l := newLocals()
 	entries := entriesFor(n, 1)
 	in := make(map[*net.TCPAddr]*Entry)
 	if l.remove(entries[0]); l.find(entries[0].Local) != nil || l.count() != 0 {
@@ -73,7 +73,7 @@ func TestLocals(t *testing.T) {
 
 // TestLocalsStay looks for what stays while others come and go.
 func TestLocalsStay(t *testing.T) {
-	var l locals
+	l := newLocals()
 	entries := entriesFor(2000, 1)
 	stay, others := entries[:100], entries[100:]
 	for _, e := range stay {
@@ -127,10 +127,8 @@ func TestLocalsSpread(t *testing.T) {
 		s := make(slots, 2*n)
 		probes := 0
 		for _, e := range entriesFor(n, every) {
-			i := s.start(e.Local)
-			for probes++; s.at(i).Load() != nil; probes++ {
-				i++
-			}
+			i, _ := s.search(e.Local)
+			probes += int(i-s.start(e.Local)) + 1
 			s.at(i).Store(e)
 		}
 		if mean := float64(probes) / n; mean > 1.7 {
